@@ -1,0 +1,52 @@
+// The event loop, and the ways to run something later on it. One loop, one thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+struct uv_loop_s;
+
+namespace tunneld::loop {
+
+class Loop {
+ public:
+  Loop();
+  // Everything that used the loop must be gone: closing it with a live handle is a bug, and ends the process.
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Runs until no handle is left (drain) or stop() is called.
+  void run();
+  void stop();
+
+  // Monotonic milliseconds, as of the start of this turn of the loop.
+  std::uint64_t now_ms() const;
+  // Monotonic milliseconds at this very moment, for measuring work within one turn.
+  std::uint64_t precise_now_ms() const;
+
+  // Runs `task` in this thread after the callback that is running now, before the loop waits again.
+  void defer(std::function<void()> task);
+
+  // Nothing dies in its own callback: what must go is handed over here.
+  template <typename T>
+  void retire(std::unique_ptr<T> object) {
+    std::shared_ptr<T> shared = std::move(object);
+    defer([shared]() mutable { shared.reset(); });
+  }
+
+  uv_loop_s* raw() { return loop_; }
+
+ private:
+  struct Deferral;
+  void run_deferred();
+
+  uv_loop_s* loop_;
+  Deferral* deferral_;
+  std::vector<std::function<void()>> tasks_;
+};
+
+}  // namespace tunneld::loop

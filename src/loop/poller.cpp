@@ -1,0 +1,58 @@
+#include "loop/poller.h"
+
+#include <uv.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+namespace tunneld::loop {
+
+struct Poller::Handle {
+  uv_poll_t poll;
+  Poller* owner;
+};
+
+Poller::Poller(Loop& loop, int fd, std::function<void(unsigned)> callback)
+    : handle_(new Handle), callback_(std::move(callback)) {
+  if (uv_poll_init(loop.raw(), &handle_->poll, fd) != 0) {
+    std::fputs("tunneld: a descriptor that is not open is to be watched\n", stderr);
+    std::abort();
+  }
+  handle_->poll.data = handle_;
+  handle_->owner = this;
+}
+
+Poller::~Poller() {
+  handle_->owner = nullptr;
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->poll),
+           [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+}
+
+void Poller::watch(unsigned events) {
+  if (events == watched_) return;
+  watched_ = events;
+  if (events == 0) {
+    uv_poll_stop(&handle_->poll);
+    return;
+  }
+  // libuv knows no empty interest. Urgent data, which no protocol here uses, stands in for it: errors come anyway.
+  int mask = (events & kReadable ? UV_READABLE : 0) | (events & kWritable ? UV_WRITABLE : 0);
+  if (mask == 0) mask = UV_PRIORITIZED;
+  uv_poll_start(&handle_->poll, mask, [](uv_poll_t* poll, int status, int ready) {
+    Poller* owner = static_cast<Handle*>(poll->data)->owner;
+    if (owner == nullptr) return;
+    if (status < 0) {
+      owner->watched_ = 0;  // libuv has stopped watching
+      owner->callback_(kError);
+      return;
+    }
+    // Urgent data would be reported for ever: nobody reads it.
+    if ((ready & UV_PRIORITIZED) != 0) owner->watch(0);
+    const unsigned events_ready =
+        (ready & UV_READABLE ? kReadable : 0u) | (ready & UV_WRITABLE ? kWritable : 0u);
+    if (events_ready != 0) owner->callback_(events_ready);
+  });
+}
+
+}  // namespace tunneld::loop
