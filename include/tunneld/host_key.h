@@ -42,6 +42,9 @@ struct HostKeyVerdict {
   int line = 0;
   std::string known_type;         // changed: what was expected
   std::string known_fingerprint;
+  // One line: a known_hosts file that is there but cannot be used (not readable, too large). "unknown" then may not be
+  // the whole truth: only a person may accept the key, `accept-new` may not. Else empty.
+  std::string problem;
 };
 
 class HostKeyStore {
