@@ -1,0 +1,95 @@
+// Known_hosts text and an index over it. Format: sshd(8) "SSH_KNOWN_HOSTS FILE FORMAT"; behaviour: OpenSSH's
+// hostfile.c and match.c. Pure: reading files is known_hosts_file.h.
+//
+// Each line stands for itself: one that cannot be parsed is skipped and counted, and the others keep their
+// meaning. (libssh gives up the whole file there, which turns a changed key into an unknown one.)
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace tunneld::trust {
+
+// No real line comes near it: a 16,384-bit RSA key takes 2.8 KB.
+inline constexpr std::size_t kMaxKnownHostsLineBytes = 16 * 1024;
+
+enum class Marker { none, cert_authority, revoked };
+
+struct KnownKey {
+  Marker marker = Marker::none;
+  std::string type;         // equals the type inside the blob
+  std::string blob_base64;  // strict base64 of a whole key
+  int line = 0;             // from 1
+};
+
+struct SkippedLine {
+  int line = 0;
+  std::string reason;
+};
+
+enum class NameKind {
+  plain,   // a host, "[host]:port" or alias, as ssh itself writes it
+  scoped,  // the path to a host behind others: only patterns that hold a '/' speak of paths, so "*.5.12" does
+           // not match
+};
+
+class KnownHosts {
+ public:
+  static KnownHosts parse(std::string_view text);
+
+  // Every key whose line names `name` (case does not matter), in the order of the lines, whatever its marker.
+  std::vector<const KnownKey*> find(std::string_view name, NameKind kind) const;
+
+  std::size_t size() const { return keys_.size(); }
+  std::size_t skipped_count() const { return skipped_count_; }
+  // The first of them, at most kMaxSkippedKept.
+  const std::vector<SkippedLine>& skipped() const { return skipped_; }
+  static constexpr std::size_t kMaxSkippedKept = 16;
+
+ private:
+  static constexpr std::size_t kHashBytes = 20;  // SHA-1
+  using Hash = std::array<unsigned char, kHashBytes>;
+
+  struct HashedLine {
+    std::size_t key;
+    Hash salt;
+    Hash hash;
+  };
+  struct Pattern {
+    std::string text;
+    bool negated;
+  };
+  struct PatternLine {
+    std::size_t key;
+    std::vector<Pattern> patterns;
+  };
+
+  // Empty when the line was taken in (or says nothing), else why not.
+  std::string add_line(std::string_view line, int number);
+  std::string add_names(std::string_view names, std::size_t key);
+  std::string add_hashed_name(std::string_view field, std::size_t key);
+  void add_patterns(const std::string& names, std::size_t key);
+  void find_hashed(std::string_view name, std::vector<std::size_t>& found) const;
+
+  std::vector<KnownKey> keys_;
+  // Lines without wildcards and negations are found by name; the others are tried one by one.
+  std::unordered_map<std::string, std::vector<std::size_t>> exact_;
+  std::vector<HashedLine> hashed_;
+  std::vector<PatternLine> patterns_;
+  std::vector<SkippedLine> skipped_;
+  std::size_t skipped_count_ = 0;
+};
+
+// '*' stands for any text, '?' for one character. Both sides in lower case. Time is at most the product of
+// the lengths.
+bool matches_pattern(std::string_view name, std::string_view pattern);
+
+// ASCII only, as host names are compared.
+std::string lower_case(std::string_view text);
+
+}  // namespace tunneld::trust

@@ -1,0 +1,41 @@
+// Which process is behind a local socket: for "port 5432 is taken by postgres (pid 812)" and for the clients
+// that `down` names. Reads /proc (proc_net(5)); milliseconds, so for errors and talk, not for each
+// connection.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tunneld::trust {
+
+struct SocketOwner {
+  pid_t pid = 0;     // 0: not ours to see (a process of another user)
+  std::string name;  // the process's short name (comm); empty when pid is 0
+  uid_t uid = 0;     // of the socket
+  std::string user;  // that user's name; empty when it has none
+};
+
+// "postgres (pid 812)", "a process of user alice", "a process of uid 1234".
+std::string to_string(const SocketOwner& owner);
+
+// Who keeps `address`:`port` from being bound. `address`: numeric IPv4 or IPv6, or "localhost". A listener on
+// 0.0.0.0 or
+// [::] owns every address of its port; a request for one of these is met by a listener on any address.
+std::optional<SocketOwner> find_listener(std::string_view address, std::uint16_t port);
+
+// Who listens on the unix socket at `path` (absolute). Also sees sockets that bind_private_socket made.
+std::optional<SocketOwner> find_unix_listener(const std::string& path);
+
+// The process that holds the socket with this inode; the oldest one when several do. Nothing when none that
+// we may look into does.
+struct Process {
+  pid_t pid = 0;
+  std::string name;
+};
+std::optional<Process> find_process_by_inode(std::uint64_t inode);
+
+}  // namespace tunneld::trust

@@ -1,0 +1,108 @@
+// What the tests of src/trust share: temporary folders, keys, child processes of another user.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <tunneld/host_key.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+
+#include "trust/key_blob.h"
+
+namespace tunneld::trust::testing {
+
+// "nobody" everywhere; owns nothing and may do nothing.
+inline constexpr uid_t kStranger = 65534;
+
+inline bool is_root() {
+  return ::geteuid() == 0;
+}
+
+class TempDir {
+ public:
+  TempDir() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "tunneld-trust-XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data()) != nullptr ? pattern : "";
+    EXPECT_FALSE(path_.empty());
+  }
+  ~TempDir() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline void write_file(const std::string& path, const std::string& text) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+}
+
+inline std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline std::string ssh_string(const std::string& bytes) {
+  std::string text;
+  for (const unsigned shift : {24U, 16U, 8U, 0U})
+    text.push_back(static_cast<char>(bytes.size() >> shift & 0xff));
+  return text + bytes;
+}
+
+// A key with the right shape; `seed` makes it another one.
+inline HostKey make_key(char seed, const std::string& type = "ssh-ed25519") {
+  constexpr std::size_t kKeyBytes = 32;
+  HostKey key;
+  key.type = type;
+  key.blob_base64 = encode_base64(ssh_string(type) + ssh_string(std::string(kKeyBytes, seed)));
+  key.fingerprint = fingerprint_sha256(key.blob_base64);
+  return key;
+}
+
+inline std::string line_for(const std::string& names, const HostKey& key) {
+  return names + " " + key.type + " " + key.blob_base64 + "\n";
+}
+
+// Runs a shell command, its output thrown away; returns its exit code.
+inline int run(const std::string& command) {
+  const int status = std::system((command + " >/dev/null 2>&1").c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// What `function` returns when a child process without root's rights calls it.
+inline std::string answer_of_child(uid_t uid, const std::function<std::string()>& function) {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(::pipe(ends.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::string text = "cannot change the user";
+    if (!is_root() || ::setresuid(uid, uid, uid) == 0) text = function();
+    const bool sent = ::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    ::_exit(sent ? 0 : 1);
+  }
+  ::close(ends[1]);
+  std::string text;
+  std::array<char, 4096> chunk{};
+  for (ssize_t count; (count = ::read(ends[0], chunk.data(), chunk.size())) > 0;)
+    text.append(chunk.data(), static_cast<std::size_t>(count));
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  return text;
+}
+
+}  // namespace tunneld::trust::testing
