@@ -1,0 +1,58 @@
+"""What the kernel says of a process. A daemon that keeps its memory from other processes (PR_SET_DUMPABLE 0) shows
+part of it to root only; a normal user asks through sudo then."""
+import os
+import subprocess
+from pathlib import Path
+
+from .process import pids
+
+
+def _as_root(*command: str) -> str:
+    prefix = [] if os.getuid() == 0 else ["sudo", "-n"]
+    return subprocess.run([*prefix, *command], check=True, capture_output=True, text=True).stdout
+
+
+def rss_bytes(pid: int) -> int:
+    """Resident memory."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"process {pid} has no VmRSS")
+
+
+def pss_bytes(pid: int) -> int:
+    """Memory with each shared page divided by the number of its users."""
+    path = f"/proc/{pid}/smaps_rollup"
+    try:
+        text = Path(path).read_text()
+    except PermissionError:
+        text = _as_root("cat", path)
+    return next(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))
+
+
+def descriptors(pid: int) -> int:
+    folder = f"/proc/{pid}/fd"
+    try:
+        return len(os.listdir(folder))
+    except PermissionError:
+        return len(_as_root("ls", folder).split())
+
+
+def processes_with(variable: str) -> list[int]:
+    """Processes that were started with this NAME=VALUE in their environment."""
+    wanted = variable.encode()
+    found = []
+    for pid in pids():
+        try:
+            if wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return "?"
