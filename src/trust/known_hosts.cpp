@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t";
 
+// The names of one daemon's profiles fit; the bound is for a daemon whose profiles change all the time.
+constexpr std::size_t kMaxNamesKept = 1024;
+
 void skip_blanks(std::string_view& rest) {
   rest.remove_prefix(std::min(rest.find_first_not_of(kBlanks), rest.size()));
 }
@@ -156,23 +159,28 @@ void KnownHosts::add_patterns(const std::string& names, std::size_t key) {
   patterns_.push_back(std::move(line));
 }
 
-void KnownHosts::find_hashed(std::string_view name, std::vector<std::size_t>& found) const {
+const std::vector<std::size_t>& KnownHosts::find_hashed(const std::string& name) const {
+  if (const auto before = hashed_found_.find(name); before != hashed_found_.end()) return before->second;
+  if (hashed_found_.size() >= kMaxNamesKept) hashed_found_.clear();
+  std::vector<std::size_t>& found = hashed_found_[name];
+  const auto* data = reinterpret_cast<const unsigned char*>(name.data());
   for (const HashedLine& line : hashed_) {
     Hash hash{};
     unsigned length = 0;
-    const auto* data = reinterpret_cast<const unsigned char*>(name.data());
     if (HMAC(EVP_sha1(), line.salt.data(), static_cast<int>(kHashBytes), data, name.size(), hash.data(),
              &length) == nullptr)
       continue;
     if (hash == line.hash) found.push_back(line.key);
   }
+  return found;
 }
 
 std::vector<const KnownKey*> KnownHosts::find(std::string_view name, NameKind kind) const {
   const std::string wanted = lower_case(name);
   std::vector<std::size_t> found;
   if (const auto exact = exact_.find(wanted); exact != exact_.end()) found = exact->second;
-  find_hashed(wanted, found);
+  const std::vector<std::size_t>& hashed = find_hashed(wanted);
+  found.insert(found.end(), hashed.begin(), hashed.end());
   for (const PatternLine& line : patterns_) {
     bool positive = false;
     bool negative = false;

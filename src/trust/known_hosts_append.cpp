@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <system_error>
 #include <thread>
 
 #include "core/unique_fd.h"
+#include "trust/errno_text.h"
 #include "trust/known_hosts_file.h"
 #include "trust/private_dir.h"
 
@@ -21,10 +21,6 @@ namespace {
 // Whoever holds the lock holds it for one write and one fsync.
 constexpr std::chrono::milliseconds kLockWait{1000};
 constexpr std::chrono::milliseconds kLockPoll{2};
-
-std::string errno_text(int error) {
-  return std::generic_category().message(error);
-}
 
 bool stands_in(const KnownHosts& hosts, const std::string& name, const HostKey& key) {
   const auto found = hosts.find(name, NameKind::scoped);

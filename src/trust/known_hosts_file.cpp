@@ -6,16 +6,12 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <system_error>
 
 #include "core/unique_fd.h"
+#include "trust/errno_text.h"
 
 namespace tunneld::trust {
 namespace {
-
-std::string errno_text(int error) {
-  return std::generic_category().message(error);
-}
 
 // A change within the same tick of the file system's clock leaves no trace in the time stamps (2 s: the
 // coarsest in use). What is younger than that is read again each time.

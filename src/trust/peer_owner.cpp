@@ -14,8 +14,9 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
-#include <system_error>
 #include <vector>
+
+#include "trust/errno_text.h"
 
 namespace tunneld::trust {
 namespace {
@@ -153,7 +154,7 @@ Result<PeerOwner> PeerOwner::open() {
   return fail({descriptors ? ErrorCode::out_of_descriptors : ErrorCode::internal,
                "cannot ask the kernel who connects to a listener",
                {},
-               "NETLINK_SOCK_DIAG: " + std::generic_category().message(error),
+               "NETLINK_SOCK_DIAG: " + errno_text(error),
                descriptors
                    ? "raise the limit of open files (ulimit -n)"
                    : "allow netlink sockets (in a systemd unit: RestrictAddressFamilies=... AF_NETLINK)"});

@@ -12,7 +12,8 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <system_error>
+
+#include "trust/errno_text.h"
 
 namespace tunneld::trust {
 namespace {
@@ -20,10 +21,6 @@ namespace {
 constexpr mode_t kPrivateDirMode = 0700;
 constexpr mode_t kPrivateFileMode = 0600;
 constexpr mode_t kPermissionBits = 0777;
-
-std::string errno_text(int error) {
-  return std::generic_category().message(error);
-}
 
 tl::unexpected<Error> refuse(std::string message, std::string cause, std::string fix) {
   return fail({ErrorCode::daemon_unreachable, std::move(message), {}, std::move(cause), std::move(fix)});

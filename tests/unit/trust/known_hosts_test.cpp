@@ -153,6 +153,7 @@ TEST(KnownHosts, NamesHashedBySshKeygenAreFound) {
   for (const char* name : {"bastion.corp.com", "BASTION.corp.com", "192.0.2.1"}) {
     const auto found = hosts.find(name, NameKind::plain);
     ASSERT_EQ(found.size(), 1U) << name;
+    EXPECT_EQ(hosts.find(name, NameKind::plain), found) << "the second time";
     EXPECT_EQ(found[0]->blob_base64, kKeyA.blob_base64);
   }
   EXPECT_EQ(lines(hosts, "[10.0.0.1]:2222").size(), 1U);
