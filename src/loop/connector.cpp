@@ -51,7 +51,7 @@ void Connector::attempt_ready(Attempt& attempt) {
   int error = 0;
   socklen_t length = sizeof error;
   ::getsockopt(attempt.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-  attempt.poller->watch(0);
+  attempt.poller->close();
   Connection connection{std::move(attempt.fd), attempt.address, error};
   for (auto it = attempts_.begin(); it != attempts_.end(); ++it) {
     if (it->get() != &attempt) continue;

@@ -23,14 +23,18 @@ Poller::Poller(Loop& loop, int fd, std::function<void(unsigned)> callback)
   handle_->owner = this;
 }
 
-Poller::~Poller() {
+Poller::~Poller() { close(); }
+
+void Poller::close() {
+  if (handle_ == nullptr) return;
   handle_->owner = nullptr;
   uv_close(reinterpret_cast<uv_handle_t*>(&handle_->poll),
            [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+  handle_ = nullptr;
 }
 
 void Poller::watch(unsigned events) {
-  if (events == watched_) return;
+  if (events == watched_ || handle_ == nullptr) return;
   watched_ = events;
   if (events == 0) {
     uv_poll_stop(&handle_->poll);
@@ -47,11 +51,10 @@ void Poller::watch(unsigned events) {
       owner->callback_(kError);
       return;
     }
-    // Urgent data would be reported for ever: nobody reads it.
+    // Urgent data, or a hang-up alone: either would be reported for ever.
     if ((ready & UV_PRIORITIZED) != 0) owner->watch(0);
-    const unsigned events_ready =
-        (ready & UV_READABLE ? kReadable : 0u) | (ready & UV_WRITABLE ? kWritable : 0u);
-    if (events_ready != 0) owner->callback_(events_ready);
+    owner->callback_((ready & UV_READABLE ? kReadable : 0u) | (ready & UV_WRITABLE ? kWritable : 0u) |
+                     (ready & UV_PRIORITIZED ? kError : 0u));
   });
 }
 

@@ -1,4 +1,5 @@
-// Readiness of a descriptor that somebody else owns. The descriptor must outlive the Poller.
+// Readiness of a descriptor that somebody else owns. The descriptor must stay open until close(), or the Poller's end:
+// the system is told to forget its number, which by then may be another's.
 #pragma once
 
 #include <functional>
@@ -11,8 +12,8 @@ class Poller {
  public:
   static constexpr unsigned kReadable = 1;
   static constexpr unsigned kWritable = 2;
-  // In a callback: the descriptor has an error (a reset). It is always reported while watching; in watch() it asks
-  // for nothing else, so that a peer's reset is seen by someone who does not read at the moment.
+  // In a callback: the descriptor may have an error (a reset), and is not watched any more. It is always reported
+  // while watching; in watch() it asks for nothing else, so that someone who does not read sees a peer's reset.
   static constexpr unsigned kError = 4;
 
   Poller(Loop& loop, int fd, std::function<void(unsigned events)> callback);
@@ -23,6 +24,8 @@ class Poller {
   // Level-triggered. 0 stops watching. The system is asked only when the mask changes.
   void watch(unsigned events);
   unsigned watched() const { return watched_; }
+  // Lets go of the descriptor for good. May be called from the callback, where destroying may not.
+  void close();
 
  private:
   struct Handle;

@@ -1,0 +1,121 @@
+#include "ssh/channel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ssh/session.h"
+
+namespace tunneld::ssh {
+Channel::Channel(Session& session, ssh_channel channel, const Endpoint& target, std::string origin_host,
+                 std::uint16_t origin_port, ChannelUser& user)
+    : session_(session),
+      channel_(channel),
+      target_(target),
+      origin_host_(std::move(origin_host)),
+      origin_port_(origin_port),
+      user_(&user) {
+  ssh_callbacks_init(&callbacks_);
+  callbacks_.userdata = this;
+  callbacks_.channel_data_function = on_data;
+  callbacks_.channel_eof_function = on_eof;
+  callbacks_.channel_close_function = on_close;
+  ssh_set_channel_callbacks(channel_, &callbacks_);
+}
+
+int Channel::request_open() {
+  if (target_.kind == Endpoint::Kind::unix_socket)
+    return ssh_channel_open_forward_unix(channel_, target_.path.c_str(), origin_host_.c_str(), origin_port_);
+  return ssh_channel_open_forward(channel_, target_.host.c_str(), target_.port, origin_host_.c_str(), origin_port_);
+}
+
+int Channel::on_data(ssh_session, ssh_channel, void* data, std::uint32_t size, int is_stderr, void* self) {
+  auto& channel = *static_cast<Channel*>(self);
+  // A forwarded connection has no stderr; what comes there, or after the user has left, is dropped.
+  if (is_stderr != 0 || channel.user_ == nullptr) return static_cast<int>(size);
+  if (channel.draining_) return 0;
+  return static_cast<int>(channel.user_->channel_data(static_cast<const char*>(data), size));
+}
+
+void Channel::on_eof(ssh_session, ssh_channel, void* self) {
+  auto& channel = *static_cast<Channel*>(self);
+  channel.remote_eof_ = true;
+  channel.flag();
+}
+
+void Channel::on_close(ssh_session, ssh_channel, void* self) {
+  auto& channel = *static_cast<Channel*>(self);
+  channel.remote_closed_ = true;
+  channel.flag();
+}
+
+void Channel::flag() {
+  if (std::exchange(flagged_, true)) return;
+  session_.flagged_.push_back(this);
+}
+
+std::size_t Channel::writable_bytes() const {
+  if (phase_ != Phase::open || remote_closed_) return 0;
+  return std::min<std::size_t>(ssh_channel_window_size(channel_), session_.send_room());
+}
+
+std::size_t Channel::write(const char* data, std::size_t size) {
+  const std::size_t wanted = std::min(size, writable_bytes());
+  if (wanted == 0) return 0;
+  const int taken = ssh_channel_write(channel_, data, static_cast<std::uint32_t>(wanted));
+  if (taken <= 0) return 0;
+  session_.ledger_.given(static_cast<std::uint64_t>(taken));
+  return static_cast<std::size_t>(taken);
+}
+
+void Channel::wait_writable() {
+  if (std::exchange(waiting_, true)) return;
+  session_.writers_.push_back(this);
+}
+
+void Channel::send_eof() {
+  if (phase_ == Phase::open && !remote_closed_) ssh_channel_send_eof(channel_);
+}
+
+std::size_t Channel::held_back() const {
+  if (phase_ != Phase::open) return 0;
+  const int bytes = ssh_channel_poll(channel_, 0);
+  return bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+void Channel::read_all(std::string& out) {
+  draining_ = true;
+  if (const std::size_t bytes = held_back(); bytes > 0) {
+    const std::size_t before = out.size();
+    out.resize(before + bytes);
+    const int got = ssh_channel_read_timeout(channel_, out.data() + before, static_cast<std::uint32_t>(bytes), 0, 0);
+    out.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
+  }
+  draining_ = false;
+}
+
+void Channel::release() {
+  user_ = nullptr;
+  if (phase_ == Phase::open) phase_ = Phase::closing;
+  // One that is still opening cannot be taken back: freeing it would leave the server's channel and its connection for
+  // as long as the session lives. settle_openings() closes it when the answer has come.
+  if (phase_ == Phase::closing) flag();
+}
+
+bool Channel::close() {
+  // Each call gets one message further (EOF, then CLOSE); with output pending it says AGAIN but has queued the message.
+  constexpr int kCallsToClose = 3;
+  int rc = SSH_AGAIN;
+  for (int call = 0; call < kCallsToClose && rc == SSH_AGAIN; ++call) rc = ssh_channel_close(channel_);
+  if (rc == SSH_AGAIN) return false;
+  forget();
+  return true;
+}
+
+void Channel::forget() {
+  // In this order: libssh 0.10 calls the callbacks of a channel that was freed but not yet closed by the server.
+  ssh_remove_channel_callbacks(channel_, &callbacks_);
+  ssh_channel_free(channel_);
+  channel_ = nullptr;
+}
+
+}  // namespace tunneld::ssh

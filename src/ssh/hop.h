@@ -1,0 +1,128 @@
+// Drives one hop of a chain through core's hop machine: resolve, connect, handshake, host key, log-in, ready.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tunneld/host_key.h>
+#include <tunneld/profile.h>
+#include <tunneld/state.h>
+
+#include "core/hop_machine.h"
+#include "loop/connector.h"
+#include "loop/loop.h"
+#include "loop/resolver.h"
+#include "loop/timer.h"
+#include "ssh/liveness.h"
+#include "ssh/login.h"
+#include "ssh/relay.h"
+#include "ssh/session.h"
+
+namespace tunneld::ssh {
+
+class Hop;
+
+// One line of progress, as `up` shows it.
+struct HopProgress {
+  enum class State { started, ok, failed } state = State::started;
+  const char* step = "";   // "connecting", "opening_channel", "handshaking", "verifying_host_key", "authenticating"
+  std::string text;        // "Opening channel to 10.0.5.12:22"
+  std::string detail;      // "18 ms", "known"
+  std::uint64_t elapsed_ms = 0;
+};
+
+class HopObserver {
+ public:
+  virtual ~HopObserver() = default;
+  virtual void hop_progress(Hop& hop, const HopProgress& progress) = 0;
+  virtual void hop_state_changed(Hop& hop, HopState from, const char* reason) = 0;
+  // Asks a person; the answer comes by Hop::answer(). False when nobody can be asked.
+  virtual bool hop_asks(Hop& hop, const std::string& text, const HostKey& key) = 0;
+  virtual void hop_ready(Hop& hop) = 0;
+  // It will not become ready, or is ready no more: hop.error() says why.
+  virtual void hop_failed(Hop& hop) = 0;
+  // Nothing was heard of it for its limit. It may be a hop before it that is gone: the chain finds out.
+  virtual void hop_silent(Hop& hop) = 0;
+};
+
+struct HopSetting {
+  std::string home;        // for ~/.ssh and for naming files
+  std::string agent_path;  // the caller's SSH_AUTH_SOCK; may be empty
+  std::vector<std::string> path;  // path_component() of the hops before
+};
+
+class Hop : private SessionObserver, private RelayOwner {
+ public:
+  Hop(loop::Loop& loop, const Host& host, HopSetting setting, HostKeyStore& keys, HopObserver& observer);
+  ~Hop() override;
+
+  // `previous`: the hop before, ready; null for the first.
+  void start(Hop* previous);
+  // Ends it without a word to the observer.
+  void stop();
+  // The person's answer: accept the host key or not.
+  void answer(bool accept);
+  void give_up(Error error);
+
+  const Host& host() const { return host_; }
+  HopState state() const { return state_; }
+  const Error& error() const { return error_; }
+  Session* session() { return session_.get(); }
+  const Liveness* liveness() const { return liveness_.get(); }
+  const std::string& address() const { return address_; }  // "192.0.2.1:22" of the first hop; else "host:port"
+
+ private:
+  void session_handshaken(const HostKey& key) override;
+  void session_authenticated(int result) override;
+  void session_ended(SessionEnd end, const std::string& text) override;
+  void relay_opened() override;
+  void relay_refused(std::uint32_t reason, const std::string& text) override;
+  void relay_over(const char* reason) override;
+
+  void event(HopEvent event);
+  void perform(HopAction action);
+  void arm_deadline();
+  void resolve();
+  void connect();
+  void connect_tcp();
+  void open_channel();
+  void handshake();
+  void verify_host_key();
+  void accept_host_key(bool record, const char* detail);
+  void handle_unknown_key(const HostKeyVerdict& verdict);
+  void authenticate();
+  void tear_down();
+  void fail_with(Error error);
+  void step_started(const char* step, std::string text);
+  void step_ended(HopProgress::State state, std::string detail);
+
+  loop::Loop& loop_;
+  const Host host_;
+  const HopSetting setting_;
+  HostKeyStore& keys_;
+  HopObserver& observer_;
+  Hop* previous_ = nullptr;
+  HopState state_ = HopState::idle;
+  Error error_;
+  HopProgress progress_;
+  std::uint64_t step_began_ms_ = 0;
+  loop::Timer deadline_;
+  std::uint64_t generation_ = 0;  // of the attempt: what was begun for an earlier one is dropped
+
+  std::unique_ptr<loop::Resolve> resolve_;
+  std::vector<loop::SocketAddress> addresses_;
+  std::unique_ptr<loop::Connector> connector_;
+  UniqueFd transport_;
+  std::string address_;
+  std::unique_ptr<Relay> relay_;      // between the channel of the hop before and our session
+  std::unique_ptr<Session> session_;
+  HostKey key_;
+  std::unique_ptr<Login> login_;
+  std::unique_ptr<Liveness> liveness_;
+  std::shared_ptr<Hop*> self_;        // null inside when this is gone; for work off the loop
+};
+
+}  // namespace tunneld::ssh

@@ -1,0 +1,44 @@
+// libssh as a whole: its types with owners, its version, and the news that it tells only through its log.
+#pragma once
+
+#include <libssh/libssh.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+
+namespace tunneld::ssh {
+
+struct KeyDeleter {
+  void operator()(ssh_key key) const { ssh_key_free(key); }
+};
+using KeyPtr = std::unique_ptr<ssh_key_struct, KeyDeleter>;
+
+// "libssh 0.10.6/openssl/zlib"
+std::string library_version();
+
+// Does what a process needs once before its first session. An error names a libssh that must not be used.
+Result<void> check_library();
+
+// "SHA256:..." of a public or private key's public part; empty when libssh cannot tell.
+std::string fingerprint(ssh_key key);
+
+// libssh 0.10 tells why a channel was not opened only as the session's last error, which the next refusal overwrites;
+// but each goes through its log. While one of these lives, refusals noted on this thread come to `refused`, with the
+// channel's local number, the reason code of RFC 4254 section 5.1 and the server's words.
+class RefusalListener {
+ public:
+  using Callback = std::function<void(std::uint32_t channel, std::uint32_t reason, std::string text)>;
+  explicit RefusalListener(const Callback& refused);
+  ~RefusalListener();
+  RefusalListener(const RefusalListener&) = delete;
+  RefusalListener& operator=(const RefusalListener&) = delete;
+
+ private:
+  const Callback* previous_;
+};
+
+}  // namespace tunneld::ssh

@@ -1,0 +1,33 @@
+#include "ssh/liveness.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tunneld::ssh {
+
+Liveness::Liveness(loop::Loop& loop, Session& session, const Host& host, std::function<void()> silent)
+    : loop_(loop), session_(session), silent_(std::move(silent)), timer_(loop, [this] { check(); }) {
+  if (!host.server_alive_interval) return;
+  const auto interval = static_cast<std::uint64_t>(std::max<long long>(host.server_alive_interval->count(), 1));
+  const auto count = static_cast<std::uint64_t>(std::max(host.server_alive_count_max, 1));
+  limit_ms_ = interval * count;
+  // With a count of 1 the only ping must leave time for its answer.
+  period_ms_ = count > 1 ? interval : std::max<std::uint64_t>(interval / 2, 1);
+  timer_.start(period_ms_);
+}
+
+std::uint64_t Liveness::silent_ms() const {
+  const std::uint64_t now = loop_.precise_now_ms();
+  return now > session_.last_heard_ms() ? now - session_.last_heard_ms() : 0;
+}
+
+void Liveness::check() {
+  const std::uint64_t silent = silent_ms();
+  if (silent >= limit_ms_) return silent_();
+  if (silent >= period_ms_) session_.ping();
+  // From the last sign of life on, so that silence is found out at the limit and not up to a period after it.
+  const std::uint64_t next = std::min((silent / period_ms_ + 1) * period_ms_, limit_ms_);
+  timer_.start(std::max<std::uint64_t>(next - silent, 1));
+}
+
+}  // namespace tunneld::ssh

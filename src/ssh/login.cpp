@@ -1,0 +1,202 @@
+#include "ssh/login.h"
+
+#include <poll.h>
+
+#include <utility>
+
+#include "loop/worker.h"
+
+namespace tunneld::ssh {
+namespace {
+
+// How long the worker waits at most before it looks whether it is still wanted.
+constexpr int kWorkerPollMs = 200;
+
+// On a worker thread: libssh's agent code blocks while the agent thinks (a touch, a confirmation).
+int drive_agent_login(SessionCore& core, const std::atomic<bool>& cancelled) {
+  for (;;) {
+    const int rc = ssh_userauth_agent(core.session, nullptr);
+    if (rc != SSH_AUTH_AGAIN || cancelled) return rc;
+    if ((ssh_get_status(core.session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) return SSH_AUTH_ERROR;
+    const bool pending = (ssh_get_poll_flags(core.session) & SSH_WRITE_PENDING) != 0;
+    pollfd ready{core.transport.get(), static_cast<short>(POLLIN | (pending ? POLLOUT : 0)), 0};
+    ::poll(&ready, 1, kWorkerPollMs);
+  }
+}
+
+std::string join(const std::vector<std::string>& words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
+}  // namespace
+
+std::string method_names(int methods) {
+  std::vector<std::string> names;
+  if ((methods & SSH_AUTH_METHOD_PUBLICKEY) != 0) names.emplace_back("publickey");
+  if ((methods & SSH_AUTH_METHOD_INTERACTIVE) != 0) names.emplace_back("keyboard-interactive");
+  if ((methods & SSH_AUTH_METHOD_PASSWORD) != 0) names.emplace_back("password");
+  if ((methods & SSH_AUTH_METHOD_HOSTBASED) != 0) names.emplace_back("hostbased");
+  if ((methods & SSH_AUTH_METHOD_GSSAPI_MIC) != 0) names.emplace_back("gssapi-with-mic");
+  return join(names, ",");
+}
+
+Login::Login(loop::Loop& loop, Session& session, const Host& host, Identities identities,
+             const std::string& agent_path)
+    : loop_(loop),
+      session_(session),
+      host_(host),
+      identities_(std::move(identities)),
+      agent_path_(host.identity_agent.value_or(agent_path)),
+      problems_(identities_.problems) {
+  const bool use_agent = !agent_path_.empty() && agent_path_ != "none" &&
+                         (!host.identities_only || !identities_.agent_keys.empty());
+  const bool agent_first = host.identity_files.empty();
+  if (use_agent && agent_first) attempts_.push_back({Attempt::Kind::agent});
+  for (std::size_t i = 0; i < identities_.usable.size(); ++i) attempts_.push_back({Attempt::Kind::key, i});
+  if (use_agent && !agent_first) attempts_.push_back({Attempt::Kind::agent});
+  if (attempts_.empty()) attempts_.push_back({Attempt::Kind::none});
+}
+
+Login::~Login() {
+  if (!job_) return;
+  job_->cancelled = true;
+  job_->login = nullptr;
+}
+
+int Login::step(ssh_session session) {
+  while (current_ < attempts_.size()) {
+    const Attempt attempt = attempts_[current_];
+    int rc = SSH_AUTH_ERROR;
+    switch (attempt.kind) {
+      case Attempt::Kind::key: rc = try_key(session, identities_.usable[attempt.identity]); break;
+      case Attempt::Kind::agent: rc = try_agent(session); break;
+      case Attempt::Kind::none: rc = try_none(session); break;
+    }
+    if (rc == SSH_AUTH_AGAIN || rc == SSH_AUTH_SUCCESS) return rc;
+    if ((ssh_get_status(session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) {
+      note_refused(attempt);
+      return SSH_AUTH_ERROR;
+    }
+    if (rc == SSH_AUTH_PARTIAL)
+      partial_ = true;
+    else
+      note_refused(attempt);
+    next_attempt();
+  }
+  return SSH_AUTH_DENIED;
+}
+
+void Login::next_attempt() {
+  ++current_;
+  in_flight_ = false;
+}
+
+int Login::try_key(ssh_session session, const Identity& identity) {
+  if (settling_extensions_) {
+    const int rc = try_none(session);
+    if (rc == SSH_AUTH_AGAIN || rc == SSH_AUTH_SUCCESS) return rc;
+    settling_extensions_ = false;
+    extensions_settled_ = true;
+  }
+  // The signature is made and sent at once, without asking whether the key would do: one round trip less.
+  const int rc = ssh_userauth_publickey(session, nullptr, identity.key.get());
+  // libssh 0.10 chooses the signature's algorithm before it has read the server's EXT_INFO (RFC 8308), and then refuses
+  // to use an RSA key at all, without sending anything. A round of "none" brings the EXT_INFO in.
+  const bool rsa = identity.type.find("rsa") != std::string::npos;
+  if (rc != SSH_AUTH_DENIED || !rsa || extensions_settled_ || ssh_userauth_list(session, nullptr) != 0) return rc;
+  settling_extensions_ = true;
+  return try_key(session, identity);
+}
+
+int Login::try_none(ssh_session session) { return ssh_userauth_none(session, nullptr); }
+
+int Login::try_agent(ssh_session session) {
+  switch (agent_state_) {
+    case AgentState::idle: begin_agent(session); return agent_state_ == AgentState::running ? SSH_AUTH_AGAIN : SSH_AUTH_DENIED;
+    case AgentState::running: return SSH_AUTH_AGAIN;
+    case AgentState::done: return agent_result_;
+  }
+  return SSH_AUTH_ERROR;
+}
+
+void Login::begin_agent(ssh_session session) {
+  Result<std::unique_ptr<AgentFilter>> filter =
+      AgentFilter::open(loop_, agent_path_, {identities_.agent_keys, host_.identities_only});
+  if (!filter) {
+    problems_.push_back("ssh-agent at " + agent_path_ + ": " + filter.error().cause);
+    return;
+  }
+  agent_ = std::move(*filter);
+  ssh_set_agent_socket(session, agent_->take_client_end().release());
+  agent_state_ = AgentState::running;
+  job_ = std::make_shared<Job>();
+  job_->login = this;
+  // Not from within the session's own pump: it must have let go of the session before the worker takes it.
+  loop_.defer([job = job_, &loop = loop_] {
+    if (job->login == nullptr) return;
+    const std::shared_ptr<SessionCore> core = job->login->session_.lend();
+    loop::run_off_loop(
+        loop, [job, core] { job->result = drive_agent_login(*core, job->cancelled); },
+        [job] {
+          if (job->login == nullptr) return;
+          Login& login = *job->login;
+          login.agent_state_ = AgentState::done;
+          login.agent_result_ = job->result;
+          login.session_.take_back();
+        });
+  });
+}
+
+void Login::note_refused(const Attempt& attempt) {
+  switch (attempt.kind) {
+    case Attempt::Kind::key: {
+      const Identity& identity = identities_.usable[attempt.identity];
+      refused_.push_back(identity.label + " (" + identity.type + (identity.certificate ? " certificate " : " ") +
+                         identity.fingerprint + ")");
+      break;
+    }
+    case Attempt::Kind::agent:
+      if (!agent_) break;
+      if (agent_->offered().empty()) problems_.push_back("the ssh-agent holds no key that may be used here");
+      for (const std::string& key : agent_->offered()) refused_.push_back("agent (" + key + ")");
+      break;
+    case Attempt::Kind::none: break;
+  }
+}
+
+std::string Login::method() const {
+  if (current_ >= attempts_.size()) return "publickey";
+  switch (attempts_[current_].kind) {
+    case Attempt::Kind::key: return "publickey, " + identities_.usable[attempts_[current_].identity].label;
+    case Attempt::Kind::agent: return "publickey, agent";
+    case Attempt::Kind::none: return "none";
+  }
+  return "";
+}
+
+Error Login::refusal(ssh_session session, const std::string& text) const {
+  const std::string server = host_and_port(host_.hostname, host_.port);
+  const std::string methods = session != nullptr ? method_names(ssh_userauth_list(session, nullptr)) : "";
+  Error error;
+  error.code = refused_.empty() && !partial_ && !problems_.empty() ? ErrorCode::key_unusable : ErrorCode::auth_refused;
+  error.message = server + " refuses to let " + host_.user + " in";
+  if (partial_) error.message += " with a key alone";
+  std::vector<std::string> parts;
+  if (!text.empty()) parts.push_back("the server said: " + text);
+  if (!methods.empty()) parts.push_back("it accepts " + methods);
+  parts.push_back(refused_.empty() ? "no key could be offered" : "offered: " + join(refused_, ", "));
+  if (!problems_.empty()) parts.push_back("not usable: " + join(problems_, "; "));
+  error.cause = join(parts, "; ");
+  if (partial_)
+    error.fix = "this version logs in with keys only; ask for an account there that needs no second factor";
+  else if (refused_.empty())
+    error.fix = "set identity_file for this host, or add a key to your ssh-agent (ssh-add)";
+  else
+    error.fix = "add one of these public keys to ~/.ssh/authorized_keys of " + host_.user +
+                " there, or set user or identity_file for this host";
+  return error;
+}
+
+}  // namespace tunneld::ssh

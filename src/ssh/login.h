@@ -1,0 +1,75 @@
+// Logging in to one hop (RFC 4252): which credentials are shown, in which order, and what to say when none is accepted.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tunneld/profile.h>
+
+#include "loop/loop.h"
+#include "ssh/agent_filter.h"
+#include "ssh/identities.h"
+#include "ssh/session.h"
+
+namespace tunneld::ssh {
+
+// Order: the keys of identity_file, then the agent's; without identity_file the agent's first, as ssh does. With nothing
+// at all to show, method "none", whose refusal tells what the server would take.
+class Login : public LoginSteps {
+ public:
+  Login(loop::Loop& loop, Session& session, const Host& host, Identities identities, const std::string& agent_path);
+  ~Login() override;
+
+  int step(ssh_session session) override;
+
+  // What let us in, or is being tried: "publickey, ~/.ssh/id_work", "publickey, agent".
+  std::string method() const;
+  // The error for a log-in that ended in SSH_AUTH_DENIED or in the end of the session (`session` null, `text` says how).
+  Error refusal(ssh_session session, const std::string& text) const;
+
+ private:
+  struct Attempt {
+    enum class Kind { key, agent, none } kind;
+    std::size_t identity = 0;
+  };
+  int try_key(ssh_session session, const Identity& identity);
+  int try_agent(ssh_session session);
+  int try_none(ssh_session session);
+  void begin_agent(ssh_session session);
+  void next_attempt();
+  void note_refused(const Attempt& attempt);
+
+  loop::Loop& loop_;
+  Session& session_;
+  const Host& host_;
+  Identities identities_;
+  std::string agent_path_;
+  std::vector<Attempt> attempts_;
+  std::size_t current_ = 0;
+  bool in_flight_ = false;          // the current attempt has been begun
+  std::uint64_t packets_before_ = 0;
+  bool settling_extensions_ = false;  // see try_key
+  bool extensions_settled_ = false;
+  bool partial_ = false;            // a key was accepted, and the server wants more
+  std::vector<std::string> refused_;
+  std::vector<std::string> problems_;
+
+  std::unique_ptr<AgentFilter> agent_;
+  enum class AgentState { idle, running, done } agent_state_ = AgentState::idle;
+  int agent_result_ = SSH_AUTH_ERROR;
+  // Shared with the worker; null in `login` when this is gone.
+  struct Job {
+    Login* login;
+    std::atomic<bool> cancelled{false};
+    int result = SSH_AUTH_ERROR;
+  };
+  std::shared_ptr<Job> job_;
+};
+
+// "publickey,password"
+std::string method_names(int methods);
+
+}  // namespace tunneld::ssh

@@ -1,0 +1,236 @@
+#include "ssh/relay.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "ssh/session.h"
+
+namespace tunneld::ssh {
+namespace {
+
+// One read from the local side, and so the most that can be left over when a key exchange begins in between.
+constexpr std::size_t kReadBytes = 64 * 1024;
+// Reads of one wake-up: a busy client lets the others have their turn after this much.
+constexpr int kReadsPerTurn = 4;
+// What waits for a slow local side before the channel's window is left to close.
+constexpr std::size_t kDownloadQueueLimit = 256 * 1024;
+
+thread_local std::array<char, kReadBytes> t_scratch;
+
+}  // namespace
+
+Relay::Relay(loop::Loop& loop, UniqueFd local, RelayOwner& owner)
+    : loop_(loop),
+      owner_(owner),
+      local_(std::move(local)),
+      poller_(loop, local_.get(), [this](unsigned events) { on_local(events); }) {
+  poller_.watch(loop::Poller::kError);
+}
+
+Relay::~Relay() { abort(false); }
+
+bool Relay::open(Session& session, const Endpoint& target, const std::string& origin_host, std::uint16_t origin_port) {
+  session_ = &session;
+  channel_ = session.open_channel(target, origin_host, origin_port, *this);
+  return channel_ != nullptr;
+}
+
+void Relay::abort(bool reset) {
+  if (state_.over) return;
+  state_.over = true;
+  if (channel_ != nullptr) {
+    const Session::Use use(*session_);
+    std::exchange(channel_, nullptr)->release();
+  }
+  close_local(reset);
+}
+
+void Relay::channel_opened() {
+  opened_ = true;
+  owner_.relay_opened();
+  update_mask();
+}
+
+void Relay::channel_refused(std::uint32_t reason, const std::string& text) {
+  channel_ = nullptr;
+  state_.over = true;
+  close_local(true);
+  owner_.relay_refused(reason, text);
+}
+
+std::size_t Relay::channel_data(const char* data, std::size_t size) {
+  if (download_stalled_) return 0;
+  if (local_failed_) return size;
+  const std::size_t sent = download_queue_.empty() ? send_local(data, size) : 0;
+  const std::size_t rest = size - sent;
+  if (rest == 0 || local_failed_) return size;
+  const bool fits = download_queue_.size() - download_sent_ + rest <= kDownloadQueueLimit;
+  if (fits)
+    download_queue_.append(data + sent, rest);
+  else
+    download_stalled_ = true;
+  update_mask();
+  return fits ? size : sent;
+}
+
+// A callback of libssh may be on the stack: a failure is noted, and acted upon later.
+std::size_t Relay::send_local(const char* data, std::size_t size) {
+  const ssize_t sent = ::send(local_.get(), data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent >= 0) {
+    bytes_down_ += static_cast<std::uint64_t>(sent);
+    return static_cast<std::size_t>(sent);
+  }
+  if (errno != EAGAIN && errno != EINTR) {
+    local_failed_ = true;
+    if (channel_ != nullptr) channel_->ask_for_news();
+  }
+  return 0;
+}
+
+void Relay::channel_news() {
+  if (local_failed_) return event(RelayEvent::local_reset);
+  if (channel_->remote_eof()) event(RelayEvent::remote_eof);
+  if (!state_.over && channel_->remote_closed()) event(RelayEvent::remote_close);
+}
+
+void Relay::channel_lost() {
+  channel_ = nullptr;
+  event(RelayEvent::session_lost);
+}
+
+void Relay::channel_writable() {
+  upload_blocked_ = false;
+  if (!upload_rest_.empty()) {
+    upload_rest_.erase(0, channel_->write(upload_rest_.data(), upload_rest_.size()));
+    if (!upload_rest_.empty()) {
+      upload_blocked_ = true;
+      channel_->wait_writable();
+      return;
+    }
+    upload_rest_.shrink_to_fit();
+  }
+  event(RelayEvent::upload_flushed);
+  if (!state_.over) update_mask();
+}
+
+void Relay::on_local(unsigned events) {
+  if (state_.over) return;
+  if (session_ == nullptr || channel_ == nullptr) return on_local_error();
+  const Session::Use use(*session_);
+  if ((events & loop::Poller::kWritable) != 0) write_local();
+  if (!state_.over && (events & loop::Poller::kReadable) != 0) read_local();
+  if (!state_.over && (events & loop::Poller::kError) != 0) on_local_error();
+  if (!state_.over) update_mask();
+}
+
+void Relay::read_local() {
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    const std::size_t room = std::min(channel_->writable_bytes(), kReadBytes);
+    if (room == 0) {
+      upload_blocked_ = true;
+      channel_->wait_writable();
+      return;
+    }
+    const ssize_t got = ::recv(local_.get(), t_scratch.data(), room, MSG_DONTWAIT);
+    if (got == 0) return event(RelayEvent::local_eof);
+    if (got < 0) {
+      if (errno != EAGAIN && errno != EINTR) event(RelayEvent::local_reset);
+      return;
+    }
+    const auto bytes = static_cast<std::size_t>(got);
+    bytes_up_ += bytes;
+    const std::size_t taken = channel_->write(t_scratch.data(), bytes);
+    if (taken < bytes) {
+      upload_rest_.assign(t_scratch.data() + taken, bytes - taken);
+      upload_blocked_ = true;
+      channel_->wait_writable();
+      return;
+    }
+    if (bytes < room) return;  // the socket is empty
+  }
+}
+
+void Relay::write_local() {
+  if (!flush_download()) return;
+  if (std::exchange(download_stalled_, false)) {
+    channel_->read_all(download_queue_);
+    if (!flush_download()) return;
+  }
+  event(RelayEvent::download_flushed);
+}
+
+// True when nothing waits any more.
+bool Relay::flush_download() {
+  while (download_sent_ < download_queue_.size()) {
+    const std::size_t sent =
+        send_local(download_queue_.data() + download_sent_, download_queue_.size() - download_sent_);
+    if (local_failed_) {
+      event(RelayEvent::local_reset);
+      return false;
+    }
+    if (sent == 0) return false;
+    download_sent_ += sent;
+  }
+  download_sent_ = 0;
+  std::string().swap(download_queue_);  // a queue of up to a window is not kept for the next time
+  return true;
+}
+
+// The poller has seen an error, or urgent data, which looks alike from there.
+void Relay::on_local_error() {
+  pollfd state{local_.get(), 0, 0};
+  ::poll(&state, 1, 0);
+  if ((state.revents & (POLLERR | POLLHUP)) != 0) return event(RelayEvent::local_reset);
+  urgent_seen_ = true;  // and would be reported again and again
+}
+
+void Relay::event(RelayEvent event) {
+  const RelayContext context{!upload_rest_.empty(), !download_queue_.empty() || download_stalled_};
+  const RelayStep result = step(state_, context, event);
+  if (result.legality != Legality::legal) return;
+  state_ = result.next;
+  for (const RelayAction action : result.actions) perform(action);
+  if (state_.over) owner_.relay_over(result.reason);
+}
+
+void Relay::perform(RelayAction action) {
+  switch (action) {
+    case RelayAction::send_eof:
+      if (channel_ != nullptr) channel_->send_eof();
+      return;
+    case RelayAction::shutdown_local: ::shutdown(local_.get(), SHUT_WR); return;
+    case RelayAction::close_channel:
+      if (channel_ == nullptr) return;
+      {
+        const Session::Use use(*session_);
+        std::exchange(channel_, nullptr)->release();
+      }
+      return;
+    case RelayAction::close_local: return close_local(false);
+    case RelayAction::reset_local: return close_local(true);
+  }
+}
+
+void Relay::update_mask() {
+  unsigned mask = urgent_seen_ ? 0 : loop::Poller::kError;
+  if (opened_ && !upload_blocked_ && state_.upload == HalfState::open) mask |= loop::Poller::kReadable;
+  if (!download_queue_.empty() || download_stalled_) mask |= loop::Poller::kWritable;
+  poller_.watch(mask);
+}
+
+void Relay::close_local(bool reset) {
+  if (!local_) return;
+  if (reset) {
+    const linger abortive{1, 0};
+    ::setsockopt(local_.get(), SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
+  }
+  poller_.close();
+  local_.reset();
+}
+
+}  // namespace tunneld::ssh

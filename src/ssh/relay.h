@@ -1,0 +1,80 @@
+// The pump between a local descriptor and an SSH channel: a client's socket at the outside of a chain, or the socketpair
+// through which the next hop's session runs. Memory is bounded in both directions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/relay_state.h"
+#include "core/unique_fd.h"
+#include "loop/loop.h"
+#include "loop/poller.h"
+#include "ssh/channel.h"
+
+namespace tunneld::ssh {
+
+class RelayOwner {
+ public:
+  virtual ~RelayOwner() = default;
+  virtual void relay_opened() = 0;
+  // The server would not open the channel (RFC 4254 section 5.1). The descriptor was reset; relay_over() does not follow.
+  virtual void relay_refused(std::uint32_t reason, const std::string& text) = 0;
+  // Both directions have ended, or one broke. The relay may be retired, not destroyed, from here.
+  virtual void relay_over(const char* reason) = 0;
+};
+
+class Relay : public ChannelUser {
+ public:
+  // `local`: a connected stream socket, O_NONBLOCK.
+  Relay(loop::Loop& loop, UniqueFd local, RelayOwner& owner);
+  ~Relay() override;
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  // False when the session cannot open channels any more.
+  bool open(Session& session, const Endpoint& target, const std::string& origin_host, std::uint16_t origin_port);
+  // Ends it now, without a word to the owner. A reset tells the local side that the stream is not whole.
+  void abort(bool reset);
+
+  std::uint64_t bytes_up() const { return bytes_up_; }      // local to server
+  std::uint64_t bytes_down() const { return bytes_down_; }  // server to local
+
+ private:
+  void channel_opened() override;
+  void channel_refused(std::uint32_t reason, const std::string& text) override;
+  std::size_t channel_data(const char* data, std::size_t size) override;
+  void channel_news() override;
+  void channel_writable() override;
+  void channel_lost() override;
+
+  void on_local(unsigned events);
+  void read_local();
+  void write_local();
+  bool flush_download();
+  std::size_t send_local(const char* data, std::size_t size);
+  void on_local_error();
+  void event(RelayEvent event);
+  void perform(RelayAction action);
+  void update_mask();
+  void close_local(bool reset);
+
+  loop::Loop& loop_;
+  RelayOwner& owner_;
+  UniqueFd local_;
+  loop::Poller poller_;
+  Channel* channel_ = nullptr;
+  Session* session_ = nullptr;
+  RelayState state_;
+  bool opened_ = false;
+  bool local_failed_ = false;   // found out in channel_data(), acted upon in channel_news()
+  bool urgent_seen_ = false;
+  bool upload_blocked_ = false;  // waits for channel_writable()
+  bool download_stalled_ = false;  // libssh holds bytes back
+  std::string upload_rest_;     // read, but not taken by the channel: at most one read
+  std::string download_queue_;  // taken from the channel, but not by the local side
+  std::size_t download_sent_ = 0;  // of the queue's front
+  std::uint64_t bytes_up_ = 0;
+  std::uint64_t bytes_down_ = 0;
+};
+
+}  // namespace tunneld::ssh

@@ -1,0 +1,365 @@
+#include "ssh/session.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace tunneld::ssh {
+namespace {
+
+// Bytes that may wait in libssh for one session's transport. Enough to keep a link busy, small enough for 200 clients.
+constexpr std::size_t kSendBacklogLimit = 256 * 1024;
+// libssh reads 4096 bytes a dopoll: this many are handled before other sessions get their turn.
+constexpr int kReadsPerTurn = 64;
+constexpr std::uint64_t kReadSize = 4096;
+// Below one TCP segment the servers between us and the hop may hold back the acknowledgement.
+constexpr std::uint64_t kSegment = 1448;
+constexpr std::uint32_t kFirstChannelNumber = 43;  // session.c: FIRST_CHANNEL, and the counter is raised before use
+
+std::uint64_t now_us() {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count());
+}
+
+HostKey host_key_of(ssh_session session) {
+  ssh_key raw = nullptr;
+  if (ssh_get_server_publickey(session, &raw) != SSH_OK) return {};
+  const KeyPtr key(raw);
+  HostKey result;
+  result.type = ssh_key_type_to_char(ssh_key_type(raw));
+  if (ssh_key_type(raw) == SSH_KEYTYPE_ECDSA_P256) result.type = "ecdsa-sha2-nistp256";
+  if (ssh_key_type(raw) == SSH_KEYTYPE_ECDSA_P384) result.type = "ecdsa-sha2-nistp384";
+  if (ssh_key_type(raw) == SSH_KEYTYPE_ECDSA_P521) result.type = "ecdsa-sha2-nistp521";
+  char* base64 = nullptr;
+  if (ssh_pki_export_pubkey_base64(raw, &base64) == SSH_OK) result.blob_base64 = base64;
+  ssh_string_free_char(base64);
+  result.fingerprint = fingerprint(raw);
+  return result;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::open(loop::Loop& loop, UniqueFd transport, const SessionOptions& options,
+                                               SessionObserver& observer) {
+  Result<std::shared_ptr<SessionCore>> core = make_core(std::move(transport), options);
+  if (!core) return fail(core.error());
+  std::unique_ptr<Session> session(new Session(loop, observer, options.nested));
+  session->core_ = std::move(*core);
+  Session& made = *session;
+  made.poller_ = std::make_unique<loop::Poller>(loop, made.core_->transport.get(),
+                                                [&made](unsigned events) { made.on_transport(events); });
+  // The first call sends our banner; it is made by the loop, so that the observer is not called from here.
+  made.poller_->watch(loop::Poller::kWritable);
+  return session;
+}
+
+Session::Session(loop::Loop& loop, SessionObserver& observer, bool nested)
+    : loop_(loop), observer_(observer), nested_(nested), last_channel_number_(kFirstChannelNumber - 1) {
+  on_refusal_ = [this](std::uint32_t number, std::uint32_t reason, const std::string& text) {
+    note_refusal(number, reason, text);
+  };
+}
+
+Session::~Session() { shut_down(); }
+
+void Session::on_transport(unsigned) {
+  if (phase_ == Phase::over || phase_ == Phase::lent) return;
+  const Use use(*this);
+  switch (phase_) {
+    case Phase::handshaking: return pump_handshake();
+    case Phase::authenticating: return pump_login();
+    case Phase::waiting:
+    case Phase::ready: return pump_channels();
+    case Phase::lent:
+    case Phase::over: return;
+  }
+}
+
+void Session::pump_handshake() {
+  if (first_bytes_.empty()) {
+    char start[255];  // the longest identification string (RFC 4253 section 4.2)
+    const ssize_t got = ::recv(core_->transport.get(), start, sizeof start, MSG_PEEK | MSG_DONTWAIT);
+    if (got > 0) first_bytes_.assign(start, static_cast<std::size_t>(got));
+  }
+  const int rc = ssh_connect(core_->session);
+  core_->restore_nonblocking();
+  if (rc == SSH_AGAIN) return;
+  if (rc != SSH_OK) {
+    failed_ = true;  // settle() ends it
+    return;
+  }
+  core_->event = ssh_event_new();
+  ssh_event_add_session(core_->event, core_->session);
+  phase_ = Phase::waiting;
+  observer_.session_handshaken(host_key_of(core_->session));
+}
+
+void Session::authenticate(LoginSteps& steps) {
+  const Use use(*this);
+  login_ = &steps;
+  phase_ = Phase::authenticating;
+  pump_login();
+}
+
+void Session::pump_login() {
+  const int rc = login_->step(core_->session);
+  if (rc == SSH_AUTH_AGAIN || phase_ != Phase::authenticating) return;
+  if (end_if_dead()) return;
+  login_ = nullptr;
+  phase_ = rc == SSH_AUTH_SUCCESS ? Phase::ready : Phase::waiting;
+  if (phase_ == Phase::ready) become_ready();
+  observer_.session_authenticated(rc);
+}
+
+void Session::become_ready() { last_heard_ms_ = loop_.precise_now_ms(); }
+
+std::shared_ptr<SessionCore> Session::lend() {
+  phase_ = Phase::lent;
+  poller_->watch(0);
+  return core_;
+}
+
+void Session::take_back() {
+  if (phase_ != Phase::lent) return;
+  const Use use(*this);
+  phase_ = Phase::authenticating;
+  pump_login();
+}
+
+void Session::pump_channels() {
+  const RefusalListener listener(on_refusal_);
+  const std::uint64_t in_before = core_->socket_bytes.in_bytes;
+  const std::uint64_t out_before = core_->raw_bytes.out_packets;
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    const std::uint64_t in = core_->socket_bytes.in_bytes;
+    if (ssh_event_dopoll(core_->event, 0) != SSH_OK) break;
+    // A short read has emptied the socket: asking again would be a system call for nothing.
+    const std::uint64_t got = core_->socket_bytes.in_bytes - in;
+    if (got > 0 && got < kReadSize) break;
+  }
+  settle_channels();
+  if (phase_ != Phase::over) keep_acks_prompt(in_before, out_before);
+}
+
+// Delayed ACKs, at our end and between the servers, hold the next small packet back for up to 40 ms.
+void Session::keep_acks_prompt(std::uint64_t in_before, std::uint64_t out_before) {
+  const std::uint64_t got = core_->socket_bytes.in_bytes - in_before;
+  if (got == 0) return;
+  if (!nested_) {
+    const int on = 1;
+    ::setsockopt(core_->transport.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    return;
+  }
+  // An empty message on an inner session makes the server before it write to the inner connection, and the
+  // acknowledgement rides along. Not when we have just sent something that does the same, nor during bulk.
+  if (phase_ == Phase::ready && got < kSegment && core_->raw_bytes.out_packets == out_before)
+    ssh_send_ignore(core_->session, "");
+}
+
+Channel* Session::open_channel(const Endpoint& target, const std::string& origin_host, std::uint16_t origin_port,
+                               ChannelUser& user) {
+  if (phase_ != Phase::ready) return nullptr;
+  const Use use(*this);
+  const RefusalListener listener(on_refusal_);
+  ssh_channel raw = ssh_channel_new(core_->session);
+  if (raw == nullptr) return nullptr;
+  std::unique_ptr<Channel> made(new Channel(*this, raw, target, origin_host, origin_port, user));
+  Channel& channel = *made;
+  channel.slot_ = channels_.size();
+  channels_.push_back(std::move(made));
+  opening_.push_back(&channel);
+  if (target.kind == Endpoint::Kind::unix_socket && ssh_get_openssh_version(core_->session) == 0) {
+    channel.phase_ = Channel::Phase::refused;
+    channel.refusal_reason_ = 3;
+    channel.refusal_text_ = "only OpenSSH servers can connect to unix sockets";
+    return &channel;
+  }
+  channel.number_ = ++last_channel_number_;
+  if (channel.request_open() == SSH_ERROR && channel.phase_ == Channel::Phase::opening) {
+    channel.phase_ = Channel::Phase::refused;
+    channel.refusal_text_ = ssh_get_error(core_->session);
+  }
+  return &channel;
+}
+
+void Session::note_refusal(std::uint32_t number, std::uint32_t reason, const std::string& text) {
+  for (const auto& channel : channels_) {
+    if (channel->number_ != number) continue;
+    channel->phase_ = Channel::Phase::refused;
+    channel->refusal_reason_ = reason;
+    channel->refusal_text_ = text;
+    return;
+  }
+}
+
+std::size_t Session::send_room() {
+  const std::size_t waiting = ledger_.backlog(*core_);
+  return waiting < kSendBacklogLimit ? kSendBacklogLimit - waiting : 0;
+}
+
+void Session::ping() {
+  if (phase_ != Phase::ready || pinging_) return;
+  const Use use(*this);
+  pinging_ = true;
+  ping_packets_ = core_->raw_bytes.in_packets;
+  ping_sent_us_ = now_us();
+  // keepalive@openssh.com would be the usual name, but libssh sends only every second one.
+  ssh_channel_cancel_forward(core_->session, "127.0.0.1", 1);
+}
+
+void Session::settle_ping() {
+  if (!pinging_ || core_->raw_bytes.in_packets == ping_packets_) return;
+  ping_packets_ = core_->raw_bytes.in_packets;
+  if (ssh_channel_cancel_forward(core_->session, "127.0.0.1", 1) == SSH_AGAIN) return;
+  pinging_ = false;
+  rtt_ms_ = static_cast<double>(now_us() - ping_sent_us_) / 1000.0;
+}
+
+// Runs when the outermost user of the session is done with it: tells what callbacks have noted, and asks the loop for
+// what libssh needs next. Users may use the session again meanwhile, so it goes round until nothing is left.
+void Session::settle() {
+  if (phase_ == Phase::over || phase_ == Phase::lent) return;
+  ++uses_;
+  settle_channels();
+  if (!end_if_dead()) update_mask();
+  --uses_;
+}
+
+void Session::settle_channels() {
+  if (phase_ != Phase::ready) return;
+  const RefusalListener listener(on_refusal_);
+  if (core_->raw_bytes.in_packets != packets_heard_) {
+    packets_heard_ = core_->raw_bytes.in_packets;
+    last_heard_ms_ = loop_.now_ms();
+    settle_ping();
+  }
+  settle_openings();
+  settle_closings();
+  while (!flagged_.empty() && phase_ == Phase::ready) {
+    std::vector<Channel*> batch;
+    batch.swap(flagged_);
+    for (Channel* channel : batch) {
+      channel->flagged_ = false;
+      settle_news(*channel);
+      if (phase_ != Phase::ready) return;
+    }
+  }
+  settle_writers();
+}
+
+void Session::settle_news(Channel& channel) {
+  if (channel.user_ != nullptr) {
+    if (channel.phase_ == Channel::Phase::open) channel.user_->channel_news();
+  } else if (channel.phase_ == Channel::Phase::closing) {
+    if (channel.close())
+      drop(channel);
+    else
+      closing_.push_back(&channel);
+  }
+}
+
+void Session::settle_openings() {
+  if (opening_.empty()) return;
+  std::vector<Channel*> batch;
+  batch.swap(opening_);
+  for (Channel* channel : batch) {
+    if (phase_ != Phase::ready) return;
+    if (channel->phase_ == Channel::Phase::refused) {
+      ChannelUser* user = std::exchange(channel->user_, nullptr);
+      const std::uint32_t reason = channel->refusal_reason_;
+      const std::string text = std::move(channel->refusal_text_);
+      channel->forget();
+      drop(*channel);
+      if (user != nullptr) user->channel_refused(reason, text);
+    } else if (ssh_channel_is_open(channel->channel_) != 0 || channel->remote_closed_) {
+      // Opened and closed again within one pump counts as opened: the close is told next.
+      const bool wanted = channel->user_ != nullptr;
+      channel->phase_ = wanted ? Channel::Phase::open : Channel::Phase::closing;
+      if (!wanted || channel->remote_eof_ || channel->remote_closed_) channel->flag();
+      if (wanted) channel->user_->channel_opened();
+    } else {
+      opening_.push_back(channel);
+    }
+  }
+}
+
+void Session::settle_closings() {
+  std::vector<Channel*> batch;
+  batch.swap(closing_);
+  for (Channel* channel : batch) settle_news(*channel);
+}
+
+void Session::settle_writers() {
+  if (writers_.empty()) return;
+  std::vector<Channel*> batch;
+  batch.swap(writers_);
+  for (Channel* channel : batch) {
+    if (phase_ != Phase::ready) return;
+    if (channel->user_ != nullptr && channel->writable_bytes() == 0 && !channel->remote_closed_) {
+      writers_.push_back(channel);
+      continue;
+    }
+    channel->waiting_ = false;
+    if (channel->user_ != nullptr && !channel->remote_closed_) channel->user_->channel_writable();
+  }
+}
+
+void Session::drop(Channel& channel) {
+  if (channel.waiting_) std::erase(writers_, &channel);
+  const std::size_t slot = channel.slot_;
+  channels_.back()->slot_ = slot;
+  std::swap(channels_[slot], channels_.back());
+  channels_.pop_back();
+}
+
+void Session::lose_channels() {
+  std::vector<std::unique_ptr<Channel>> lost;
+  lost.swap(channels_);
+  flagged_.clear();
+  opening_.clear();
+  closing_.clear();
+  writers_.clear();
+  for (const auto& channel : lost) {
+    ssh_remove_channel_callbacks(channel->channel_, &channel->callbacks_);
+    if (ChannelUser* user = std::exchange(channel->user_, nullptr)) user->channel_lost();
+  }
+}
+
+bool Session::end_if_dead() {
+  if (phase_ == Phase::over) return true;
+  if (!failed_ && (ssh_get_status(core_->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0) return false;
+  const SessionEnd end = phase_ == Phase::handshaking ? SessionEnd::handshake
+                         : phase_ == Phase::ready     ? SessionEnd::lost
+                                                      : SessionEnd::authentication;
+  const std::string text = ssh_get_error(core_->session);
+  shut_down();
+  observer_.session_ended(end, text);
+  return true;
+}
+
+void Session::shut_down() {
+  if (phase_ == Phase::over) return;
+  const bool lent = phase_ == Phase::lent;
+  phase_ = Phase::over;
+  lose_channels();
+  // Wakes the worker that drives it, if one does; the last to let go tears it down.
+  if (lent) ::shutdown(core_->transport.get(), SHUT_RDWR);
+  poller_->close();
+  core_.reset();
+}
+
+void Session::update_mask() {
+  if (phase_ == Phase::over || phase_ == Phase::lent) return;
+  unsigned mask = loop::Poller::kReadable;
+  const int pending =
+      phase_ == Phase::ready ? ssh_get_status(core_->session) : ssh_get_poll_flags(core_->session);
+  if ((pending & SSH_WRITE_PENDING) != 0) mask |= loop::Poller::kWritable;
+  poller_->watch(mask);
+}
+
+}  // namespace tunneld::ssh

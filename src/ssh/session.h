@@ -1,0 +1,155 @@
+// One SSH connection to one hop (RFC 4253, 4252, 4254), driven without ever blocking the loop.
+//
+// How libssh is driven: one ssh_event a session; callbacks only move bytes and set flags; everything else happens in
+// settle(), after the pump has returned. Whoever calls into a session or one of its channels holds a Session::Use, whose
+// end settles. The transport is a TCP socket or our end of a socketpair whose other end is relayed through a channel of
+// the session before.
+#pragma once
+
+#include <libssh/libssh.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tunneld/host_key.h>
+#include <tunneld/profile.h>
+
+#include "core/unique_fd.h"
+#include "loop/loop.h"
+#include "loop/poller.h"
+#include "ssh/channel.h"
+#include "ssh/library.h"
+#include "ssh/session_core.h"
+
+namespace tunneld::ssh {
+
+enum class SessionEnd {
+  handshake,       // before the host key was seen
+  authentication,  // the session ended while we logged in
+  lost,            // it was ready
+};
+
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  virtual void session_handshaken(const HostKey& key) = 0;
+  // `result` is libssh's SSH_AUTH_*: SUCCESS, DENIED (every attempt is used up) or ERROR.
+  virtual void session_authenticated(int result) = 0;
+  // The session is over; it may be retired, not destroyed, from here. `text` is libssh's last error.
+  virtual void session_ended(SessionEnd end, const std::string& text) = 0;
+};
+
+// What logs in: called again and again, by the same session, until it answers something other than SSH_AUTH_AGAIN.
+class LoginSteps {
+ public:
+  virtual ~LoginSteps() = default;
+  virtual int step(ssh_session session) = 0;
+};
+
+class Session {
+ public:
+  // `transport` is connected and O_NONBLOCK. An error means that libssh could not be set up with these options.
+  static Result<std::unique_ptr<Session>> open(loop::Loop& loop, UniqueFd transport, const SessionOptions& options,
+                                               SessionObserver& observer);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Begins the log-in that ends in session_authenticated(). Only after session_handshaken().
+  void authenticate(LoginSteps& steps);
+  // Takes the session off the loop while a worker drives it, and back on.
+  std::shared_ptr<SessionCore> lend();
+  void take_back();
+
+  // A direct-tcpip or direct-streamlocal channel. Only when ready. The channel belongs to the session; `user` hears of
+  // it until it calls Channel::release() or has been told channel_lost(). Null when libssh cannot make one.
+  Channel* open_channel(const Endpoint& target, const std::string& origin_host, std::uint16_t origin_port,
+                        ChannelUser& user);
+
+  // Ends it now: users of its channels are told, DISCONNECT is sent, the transport closed. The observer hears nothing.
+  void shut_down();
+  bool ready() const { return phase_ == Phase::ready; }
+  // What the other side sent first, up to 255 bytes: tells an SSH server from something else.
+  const std::string& first_bytes() const { return first_bytes_; }
+
+  // Asks the server for a sign of life (a global request that it must refuse). Nothing happens while one is under way.
+  void ping();
+  std::uint64_t last_heard_ms() const { return last_heard_ms_; }
+  // Round trip of the last ping; negative when there was none.
+  double rtt_ms() const { return rtt_ms_; }
+
+  // How many bytes more may be handed to libssh for sending: its output buffer has no limit of its own.
+  std::size_t send_room();
+  std::size_t channel_count() const { return channels_.size(); }
+  ssh_session raw() { return core_ ? core_->session : nullptr; }
+
+  // Held by whoever calls into the session from outside its own pump.
+  class Use {
+   public:
+    explicit Use(Session& session) : session_(session) { ++session_.uses_; }
+    ~Use() {
+      if (--session_.uses_ == 0) session_.settle();
+    }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    Session& session_;
+  };
+
+ private:
+  friend class Channel;
+  enum class Phase { handshaking, waiting, authenticating, lent, ready, over };
+
+  Session(loop::Loop& loop, SessionObserver& observer, bool nested);
+  void on_transport(unsigned events);
+  void pump_handshake();
+  void pump_login();
+  void pump_channels();
+  void settle();
+  void settle_channels();
+  void settle_openings();
+  void settle_news(Channel& channel);
+  void settle_closings();
+  void settle_writers();
+  void settle_ping();
+  bool end_if_dead();
+  void update_mask();
+  void become_ready();
+  void keep_acks_prompt(std::uint64_t in_before, std::uint64_t out_before);
+  void note_refusal(std::uint32_t number, std::uint32_t reason, const std::string& text);
+  void drop(Channel& channel);
+  void lose_channels();
+
+  loop::Loop& loop_;
+  SessionObserver& observer_;
+  const bool nested_;
+  Phase phase_ = Phase::handshaking;
+  std::shared_ptr<SessionCore> core_;
+  std::unique_ptr<loop::Poller> poller_;
+  LoginSteps* login_ = nullptr;
+  bool failed_ = false;
+  std::string first_bytes_;
+  RefusalListener::Callback on_refusal_;
+  int uses_ = 0;
+
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<Channel*> flagged_;  // news to be told
+  std::vector<Channel*> opening_;
+  std::vector<Channel*> closing_;  // their CLOSE could not be queued yet
+  std::vector<Channel*> writers_;  // want to hear when they may write
+  std::uint32_t last_channel_number_;
+
+  SendLedger ledger_;
+  std::uint64_t packets_heard_ = 0;
+  std::uint64_t last_heard_ms_ = 0;
+  bool pinging_ = false;
+  std::uint64_t ping_packets_ = 0;
+  std::uint64_t ping_sent_us_ = 0;
+  double rtt_ms_ = -1;
+};
+
+}  // namespace tunneld::ssh
