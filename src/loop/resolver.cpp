@@ -38,12 +38,17 @@ std::string host_of(const SocketAddress& address) {
   return text;
 }
 
+std::uint16_t port_of(const SocketAddress& address) {
+  if (address.storage.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(address.get())->sin6_port);
+  if (address.storage.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(address.get())->sin_port);
+  return 0;
+}
+
 std::string to_string(const SocketAddress& address) {
   const std::string host = host_of(address);
   if (host.empty()) return "";
-  if (address.storage.ss_family == AF_INET6)
-    return "[" + host + "]:" + std::to_string(ntohs(reinterpret_cast<const sockaddr_in6*>(address.get())->sin6_port));
-  return host + ":" + std::to_string(ntohs(reinterpret_cast<const sockaddr_in*>(address.get())->sin_port));
+  const std::string port = std::to_string(port_of(address));
+  return address.storage.ss_family == AF_INET6 ? "[" + host + "]:" + port : host + ":" + port;
 }
 
 struct Resolve::Request {

@@ -20,8 +20,9 @@ struct SocketAddress {
 
 // "192.0.2.1:22", "[2001:db8::1]:22"; empty for other families.
 std::string to_string(const SocketAddress& address);
-// The numeric host alone.
+// The numeric host alone, and the port alone.
 std::string host_of(const SocketAddress& address);
+std::uint16_t port_of(const SocketAddress& address);
 
 struct Resolution {
   std::vector<SocketAddress> addresses;  // families alternate, the system's first choice first (RFC 8305 section 4)

@@ -1,0 +1,76 @@
+#include "forward/listener.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "forward/listen_socket.h"
+#include "loop/resolver.h"
+
+namespace tunneld::forward {
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;
+// When no descriptor is left, the backlog waits this long for one to be closed; clients see a delay, not a refusal.
+constexpr std::uint64_t kShortagePauseMs = 200;
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> Listener::open(loop::Loop& loop, const Endpoint& endpoint, OnAccept on_accept) {
+  Endpoint bound = endpoint;
+  Result<std::vector<UniqueFd>> sockets = listen_on(bound);
+  if (!sockets) return fail(sockets.error());
+  std::unique_ptr<Listener> listener(new Listener(loop, bound, std::move(on_accept)));
+  for (UniqueFd& fd : *sockets) listener->add(std::move(fd));
+  return listener;
+}
+
+Listener::Listener(loop::Loop& loop, Endpoint endpoint, OnAccept on_accept)
+    : endpoint_(std::move(endpoint)),
+      on_accept_(std::move(on_accept)),
+      loop_(loop),
+      resume_(loop, [this] { watch(true); }) {}
+
+Listener::~Listener() {
+  for (Socket& socket : sockets_) socket.poller->close();
+  if (endpoint_.kind == Endpoint::Kind::unix_socket) ::unlink(endpoint_.path.c_str());
+}
+
+void Listener::add(UniqueFd fd) {
+  const int raw = fd.get();
+  auto poller = std::make_unique<loop::Poller>(loop_, raw, [this, raw](unsigned) { accept_from(raw); });
+  poller->watch(loop::Poller::kReadable);
+  sockets_.push_back({std::move(fd), std::move(poller)});
+}
+
+void Listener::watch(bool on) {
+  for (Socket& socket : sockets_) socket.poller->watch(on ? loop::Poller::kReadable : 0);
+}
+
+void Listener::accept_from(int fd) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    loop::SocketAddress peer;
+    peer.length = sizeof peer.storage;
+    UniqueFd client(::accept4(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!client) {
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        watch(false);
+        resume_.start(kShortagePauseMs);
+      }
+      return;
+    }
+    Accepted accepted{std::move(client), "unix", 0};
+    if (endpoint_.kind == Endpoint::Kind::tcp) {
+      const int on = 1;
+      ::setsockopt(accepted.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      accepted.peer_host = loop::host_of(peer);
+      accepted.peer_port = loop::port_of(peer);
+    }
+    on_accept_(std::move(accepted));
+  }
+}
+
+}  // namespace tunneld::forward

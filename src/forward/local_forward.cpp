@@ -1,0 +1,109 @@
+#include "forward/local_forward.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "ssh/errors.h"
+
+namespace tunneld::forward {
+
+LocalForward::LocalForward(loop::Loop& loop, Forward forward, const Host& target_host, std::uint64_t hold_ms,
+                           ForwardObserver& observer)
+    : loop_(loop), forward_(std::move(forward)), target_host_(target_host), hold_ms_(hold_ms), observer_(observer) {}
+
+LocalForward::~LocalForward() { reset_clients(); }
+
+Result<void> LocalForward::listen() {
+  if (listener_) return {};
+  Result<std::unique_ptr<Listener>> listener =
+      Listener::open(loop_, forward_.listen, [this](Accepted accepted) { accept(std::move(accepted)); });
+  if (!listener) {
+    Error error = listener.error();
+    error.where.forward = forward_.name;
+    error.where.position = to_string(forward_.position);
+    return fail(std::move(error));
+  }
+  listener_ = std::move(*listener);
+  return {};
+}
+
+void LocalForward::accept(Accepted accepted) {
+  if (!observer_.forward_admits(*this, accepted)) {
+    const linger abortive{1, 0};
+    ::setsockopt(accepted.fd.get(), SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
+    return;
+  }
+  ++ended_.total;
+  auto made = std::make_unique<Client>(loop_, std::move(accepted), static_cast<ClientOwner&>(*this));
+  Client& client = *made;
+  clients_.emplace(&client, std::move(made));
+  observer_.forward_client_began(*this, client);
+  if (ssh::Session* session = observer_.forward_session()) return client.serve(*session, forward_.connect);
+  client.hold(hold_ms_);
+  observer_.forward_holds(*this);
+}
+
+void LocalForward::serve_held() {
+  std::vector<Client*> waiting;
+  for (const auto& [key, client] : clients_)
+    if (client->held()) waiting.push_back(client.get());
+  for (Client* client : waiting) {
+    ssh::Session* session = observer_.forward_session();
+    if (session == nullptr) return;
+    client->serve(*session, forward_.connect);
+  }
+}
+
+void LocalForward::reset_clients() {
+  while (!clients_.empty()) {
+    Client& client = *clients_.begin()->second;
+    client.reset();
+    client_ended(client, "taken down");
+  }
+}
+
+void LocalForward::client_held_too_long(Client&) {
+  Error error{ErrorCode::hold_expired, "a client of " + to_string(listen_endpoint()) + " was reset", {},
+              "it waited " + std::to_string(hold_ms_) + " ms for the chain (hold_timeout)",
+              "mend the chain (see last errors before this one), or raise hold_timeout"};
+  error.where.forward = forward_.name;
+  observer_.forward_error(*this, std::move(error));
+}
+
+void LocalForward::client_refused(Client&, std::uint32_t reason, const std::string& text) {
+  Error error = ssh::target_error(target_host_, forward_.connect, reason, text);
+  error.where.hop = target_host_.name;
+  error.where.forward = forward_.name;
+  error.where.position = to_string(forward_.position);
+  observer_.forward_error(*this, std::move(error));
+}
+
+void LocalForward::client_ended(Client& client, const char* reason) {
+  const auto found = clients_.find(&client);
+  if (found == clients_.end()) return;
+  std::unique_ptr<Client> ended = std::move(found->second);
+  clients_.erase(found);
+  ended_.bytes_in += ended->bytes_in();
+  ended_.bytes_out += ended->bytes_out();
+  observer_.forward_client_ended(*this, *ended, reason);
+  loop_.retire(std::move(ended));
+}
+
+std::size_t LocalForward::held() const {
+  return static_cast<std::size_t>(
+      std::count_if(clients_.begin(), clients_.end(), [](const auto& each) { return each.second->held(); }));
+}
+
+ForwardCounters LocalForward::counters() const {
+  ForwardCounters counters = ended_;
+  for (const auto& [key, client] : clients_) {
+    counters.bytes_in += client->bytes_in();
+    counters.bytes_out += client->bytes_out();
+  }
+  return counters;
+}
+
+}  // namespace tunneld::forward

@@ -1,0 +1,80 @@
+// A local forward (ssh -L): its listener, its clients, and their count.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <tunneld/error.h>
+#include <tunneld/profile.h>
+
+#include "forward/client.h"
+#include "forward/listener.h"
+#include "loop/loop.h"
+#include "ssh/session.h"
+
+namespace tunneld::forward {
+
+class LocalForward;
+
+class ForwardObserver {
+ public:
+  virtual ~ForwardObserver() = default;
+  // Whether this client may use the forward; if not, it is reset.
+  virtual bool forward_admits(LocalForward& forward, const Accepted& client) = 0;
+  // The session to the target, null while the chain is down.
+  virtual ssh::Session* forward_session() = 0;
+  virtual void forward_holds(LocalForward& forward) = 0;  // a client was accepted, and there is no chain
+  virtual void forward_client_began(LocalForward& forward, const Client& client) = 0;
+  virtual void forward_client_ended(LocalForward& forward, const Client& client, const char* reason) = 0;
+  // A client was reset for a reason that `status` should tell.
+  virtual void forward_error(LocalForward& forward, Error error) = 0;
+};
+
+struct ForwardCounters {
+  std::uint64_t total = 0;  // accepted and admitted since the listener was opened
+  std::uint64_t bytes_in = 0;   // from the target to clients
+  std::uint64_t bytes_out = 0;  // from clients to the target
+};
+
+class LocalForward : private ClientOwner {
+ public:
+  // `target_host`: the last hop, for errors. `hold_ms`: how long a client waits for the chain.
+  LocalForward(loop::Loop& loop, Forward forward, const Host& target_host, std::uint64_t hold_ms,
+               ForwardObserver& observer);
+  ~LocalForward() override;
+
+  // Does nothing when it listens already.
+  Result<void> listen();
+  void stop_listening() { listener_.reset(); }
+  bool listening() const { return listener_ != nullptr; }
+  // Clients that are held go on to the session.
+  void serve_held();
+  void reset_clients();
+
+  const Forward& forward() const { return forward_; }
+  // With the port that was chosen, if it was 0.
+  Endpoint listen_endpoint() const { return listener_ ? listener_->endpoint() : forward_.listen; }
+  std::size_t connections() const { return clients_.size(); }
+  std::size_t held() const;
+  ForwardCounters counters() const;
+  const std::map<const Client*, std::unique_ptr<Client>>& clients() const { return clients_; }
+
+ private:
+  void accept(Accepted accepted);
+  void client_held_too_long(Client& client) override;
+  void client_refused(Client& client, std::uint32_t reason, const std::string& text) override;
+  void client_ended(Client& client, const char* reason) override;
+
+  loop::Loop& loop_;
+  const Forward forward_;
+  const Host target_host_;
+  const std::uint64_t hold_ms_;
+  ForwardObserver& observer_;
+  std::unique_ptr<Listener> listener_;
+  std::map<const Client*, std::unique_ptr<Client>> clients_;
+  ForwardCounters ended_;  // of clients that are gone
+};
+
+}  // namespace tunneld::forward
