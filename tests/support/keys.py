@@ -51,3 +51,9 @@ def certify_user(authority: Key, key: Key, principal: str, validity: str = "+1h"
     """Signs the user key; returns the certificate's path."""
     _keygen("-s", authority.path, "-I", f"lab-{key.path.name}", "-n", principal, "-V", validity, key.public_path)
     return key.certificate_path
+
+
+def hash_names(known_hosts: Path) -> None:
+    """Replaces each name of the file by its hash, as ssh does with HashKnownHosts."""
+    _keygen("-H", "-f", known_hosts)
+    known_hosts.with_name(known_hosts.name + ".old").unlink()

@@ -1,5 +1,4 @@
 """What stands behind a forward: small TCP and unix-socket servers, one thread a connection."""
-import hashlib
 import queue
 import socket
 import threading
@@ -158,5 +157,15 @@ def http_server(target: Target, connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
 
 
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def smtp_server(target: Target, connection: socket.socket) -> None:
+    """The same, of the kind that speaks first."""
+    connection.sendall(b"220 mail.example ESMTP\r\n")
+    connection.recv(65536)
+    connection.sendall(b"500 unknown command\r\n")
+
+
+def banner_and_reset(target: Target, connection: socket.socket) -> None:
+    """An SSH server that dies in the middle of the handshake."""
+    connection.sendall(b"SSH-2.0-OpenSSH_9.2p1\r\n")
+    connection.recv(16)
+    reset(connection)

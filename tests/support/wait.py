@@ -21,6 +21,17 @@ def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -
         time.sleep(POLL_SECONDS)
 
 
+def wait_until_steady(value: Callable[[], float], for_seconds: float = 1, within: float = 30) -> float:
+    """Polls until the value has not grown for a while, and returns it: a stream has come to a stand."""
+    best, since, deadline = value(), time.monotonic(), time.monotonic() + within
+    while time.monotonic() - since < for_seconds:
+        assert time.monotonic() < deadline, f"still growing after {within} s: {best}"
+        time.sleep(POLL_SECONDS)
+        if (now := value()) > best:
+            best, since = now, time.monotonic()
+    return best
+
+
 class Stopwatch:
     """Seconds since it was made."""
 

@@ -1,0 +1,91 @@
+"""Bounded memory: clients or targets that stop reading cost a window each, and give it back."""
+import socket
+from contextlib import ExitStack
+
+import pytest
+from support import proc, targets
+from support.lab import Lab, Tunnel
+from support.scale import MB, MIB, SCALE, scaled
+from support.stream import pattern_bytes
+from support.transfers import assert_moves_both_ways, download_rate
+from support.wait import wait_until, wait_until_steady
+
+STALLED = scaled(normal=200, small=20)
+MEASURED = SCALE != "small"  # sanitizers keep freed memory and shadow what is used: sizes mean nothing there
+READER_BYTES = 1.75 * MIB  # libssh's receive window, and what is queued beside it
+WRITER_BYTES = 0.5 * MIB
+KEPT_BYTES = 16 * MIB  # what the allocator may keep for itself after a burst
+FURTHER_BYTES = scaled(normal=200 * MB, small=5 * MB)
+FULL_SPEED = 0.6  # of the rate before: one sshd serves all channels, on a machine that is not ours alone
+PSS_BYTES = 12 * MB
+
+
+def best_rate(tunnel: Tunnel) -> float:
+    return max(download_rate(tunnel, FURTHER_BYTES, "further") for _ in range(3))
+
+
+def assert_bounded(lab: Lab, tunnel: Tunnel, before: int, rate_before: float, per_client: float) -> None:
+    growth = wait_until_steady(lab.tunneld.rss) - before
+    rate = best_rate(tunnel)
+    print(f"{STALLED} stalled: RSS + {growth / STALLED / MIB:.2f} MiB each; further client "
+          f"{rate / MB:.0f} MB/s, before {rate_before / MB:.0f} MB/s")
+    if MEASURED:
+        assert growth <= STALLED * per_client
+        assert rate >= FULL_SPEED * rate_before
+
+
+def assert_free_again(lab: Lab, before: int) -> None:
+    if MEASURED:
+        wait_until(lambda: lab.tunneld.rss() <= before + KEPT_BYTES, 10, f"RSS is back near {before / MIB:.1f} MiB")
+
+
+@pytest.mark.limit(120)
+def test_200_clients_that_stop_reading_cost_a_window_each_and_disturb_nobody(lab: Lab) -> None:
+    tunnel = lab.profile("demo", lab.chain(2), {"endless": lab.target(targets.endless),
+                                                "further": lab.target(targets.source(FURTHER_BYTES))})
+    tunnel.up()
+    rate_before, before, descriptors = best_rate(tunnel), lab.tunneld.rss(), lab.tunneld.descriptors()
+    with ExitStack() as stack:
+        for _ in range(STALLED):
+            client = stack.enter_context(tunnel.connect("endless"))
+            assert client.recv(1)
+        assert_bounded(lab, tunnel, before, rate_before, READER_BYTES)
+    wait_until(lambda: lab.tunneld.descriptors() <= descriptors, 10, "all connections are gone")
+    assert_free_again(lab, before)
+
+
+@pytest.mark.limit(120)
+def test_200_clients_of_a_target_that_stops_reading_cost_half_a_mib_each(lab: Lab) -> None:
+    stuck = lab.target(targets.never_reads)
+    tunnel = lab.profile("demo", lab.chain(2), {"stuck": stuck, "further": lab.target(targets.source(FURTHER_BYTES))})
+    tunnel.up()
+    rate_before, before, descriptors = best_rate(tunnel), lab.tunneld.rss(), lab.tunneld.descriptors()
+    data = pattern_bytes(MIB)
+    sent = 0
+    with ExitStack() as stack:
+        clients = [stack.enter_context(tunnel.connect("stuck")) for _ in range(STALLED)]
+
+        def push() -> int:
+            nonlocal sent
+            for client in clients:
+                try:
+                    sent += client.send(data, socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    pass
+            return sent
+        wait_until_steady(push)
+        assert_bounded(lab, tunnel, before, rate_before, WRITER_BYTES)
+    stuck.release.set()
+    wait_until(lambda: lab.tunneld.descriptors() <= descriptors, 20, "all connections are gone")
+    assert_free_again(lab, before)
+
+
+def test_the_daemon_with_a_three_hop_profile_up_takes_less_than_12_mb(lab: Lab) -> None:
+    tunnel = lab.profile("demo", lab.chain(3), {"bulk": lab.target(targets.both_ways(10 * MB))})
+    tunnel.up()
+    idle = proc.pss_bytes(lab.tunneld.pid)
+    assert_moves_both_ways(tunnel, 10 * MB)
+    after = proc.pss_bytes(lab.tunneld.pid)
+    print(f"PSS idle {idle / MB:.1f} MB, after 10 MB each way {after / MB:.1f} MB")
+    if MEASURED:
+        assert idle < PSS_BYTES
