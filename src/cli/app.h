@@ -1,0 +1,14 @@
+// The command line as a whole: from the words to the exit code.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+
+namespace tunneld::cli {
+
+// `words`: the arguments without the program's name. Ignores SIGPIPE for the process.
+int run(const std::vector<std::string>& words, const Wiring& wiring);
+
+}  // namespace tunneld::cli

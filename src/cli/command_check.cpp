@@ -1,0 +1,64 @@
+// `check`.
+#include <filesystem>
+
+#include "cli/commands.h"
+#include "cli/findings.h"
+#include "cli/output.h"
+#include "cli/profiles.h"
+
+namespace tunneld::cli {
+namespace {
+
+struct CheckOptions {
+  std::vector<std::string> files;
+  bool strict = false;
+  bool json = false;
+  std::string format = "text";
+};
+
+std::string rendered(const config::LoadResult& loaded, const std::string& format, const Context& context) {
+  if (format == "json") return json_text(findings_json(loaded.findings));
+  std::string text;
+  for (const config::Finding& finding : loaded.findings)
+    text += format == "github" ? finding_github(finding, context) : finding_text(finding, context);
+  return text;
+}
+
+int run_check(const CheckOptions& options, const Context& context) {
+  const std::string format = options.json ? "json" : options.format;
+  config::LoadRequest request = load_request(context);
+  if (!options.files.empty()) {
+    request.sources.clear();
+    for (const std::string& file : options.files)
+      request.sources.push_back((std::filesystem::path(context.cwd) / file).lexically_normal().string());
+  }
+  const config::LoadResult loaded = config::load(request);
+  if (loaded.files.empty() && options.files.empty() && !context.profiles_chosen && format == "text")
+    return report_no_profiles(context);
+  if (const int exit_code = finish_with(rendered(loaded, format, context)); exit_code != 0) return exit_code;
+  if (format == "text" && context.progress != ProgressMode::quiet) write_err(summary_text(loaded) + "\n");
+  const bool bad = loaded.has_errors() || (options.strict && !loaded.findings.empty());
+  return bad ? exit_code_of(ErrorCode::profile_invalid) : 0;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, Commands& commands) {
+  CLI::App* command = app.add_subcommand("check", "Validate profile files without connecting anywhere");
+  command->footer(
+      "Findings go to stdout. Exit code 0: no mistakes; 5: mistakes.\n"
+      "Examples:\n"
+      "  tunneld check                                    the files that \"up\" would read\n"
+      "  tunneld check --strict profiles/                 in a pre-commit hook\n"
+      "  tunneld check --format github profiles/*.yaml    in a GitHub workflow");
+  auto options = std::make_shared<CheckOptions>();
+  command->add_option("FILE", options->files, "Files or folders; none: the search path");
+  command->add_flag("--strict", options->strict, "Warnings count as mistakes");
+  command->add_option("--format", options->format, "text, json or github")
+      ->check(CLI::IsMember({"text", "json", "github"}))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "The same as --format json");
+  commands.push_back({command, [options](const Context& context) { return run_check(*options, context); }});
+}
+
+}  // namespace tunneld::cli

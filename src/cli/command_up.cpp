@@ -1,0 +1,99 @@
+// `up` and `restart`.
+#include "cli/bring_up.h"
+#include "cli/commands.h"
+#include "cli/interrupts.h"
+#include "cli/launch.h"
+#include "cli/output.h"
+#include "cli/profiles.h"
+
+namespace tunneld::cli {
+namespace {
+
+constexpr const char* kUpExamples =
+    "Examples:\n"
+    "  tunneld up prod-db                      one profile; its steps are shown as they happen\n"
+    "  tunneld up @morning                     every profile of a group, or with a tag\n"
+    "  tunneld up 'stage-*'                    every profile whose name matches\n"
+    "  tunneld up prod-db --port postgres=0    listen on a port that the system chooses\n"
+    "\n"
+    "It ends when every forward listens and the chain of hops stands; the tunnels stay\n"
+    "open until \"tunneld down\". Running it again changes nothing.";
+
+struct UpOptions {
+  std::vector<std::string> names;
+  std::string wait = "30s";
+  std::vector<std::string> ports;
+  bool no_input = false;
+};
+
+void add_options(CLI::App& command, UpOptions& options) {
+  command.add_option("NAME", options.names, "Profiles, @groups, @tags or globs")->type_name("")->required();
+  command.add_option("--wait", options.wait, "Give up after this long (500ms, 30s, 2m)")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  command.add_option("--port", options.ports, "Listen on another port: FORWARD=PORT (0: any free one)")
+      ->type_name("FORWARD=PORT")
+      ->allow_extra_args(false);
+  command.add_flag("--no-input", options.no_input, "Ask nothing; fail where a question would be");
+}
+
+// --port with a forward that the one profile does not have; empty when all is well.
+std::string unknown_forward(const config::LoadResult& loaded, const UpRequest& request) {
+  if (request.ports.empty()) return "";
+  if (request.names.size() != 1) return "--port needs exactly one profile";
+  const Profile& profile = loaded.catalog.profiles.at(request.names.front());
+  std::vector<std::string> known;
+  for (const Forward& forward : profile.forwards) known.push_back(forward.name);
+  for (const auto& [name, port] : request.ports)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return profile.name + " has no forward " + name + "; it has " + join(known, ", ");
+  return "";
+}
+
+int run_up(const std::string& verb, const UpOptions& options, const Context& context) {
+  const std::string hint = "see \"tunneld " + verb + " --help\"";
+  UpRequest request{.verb = verb, .names = {}, .no_input = options.no_input};
+  const auto wait = parse_duration(options.wait);
+  if (!wait)
+    return report_usage("--wait takes a duration like 30s or 2m, not \"" + options.wait + "\"", hint,
+                        context);
+  request.wait = *wait;
+  PortsOption ports = parse_ports(options.ports);
+  if (!ports.error.empty()) return report_usage(ports.error, hint, context);
+  request.ports = std::move(ports.ports);
+
+  const config::LoadResult loaded = load_profiles(context);
+  Selection selection = select_profiles(loaded, options.names, context);
+  if (selection.exit_code != 0) return selection.exit_code;
+  request.names = std::move(selection.names);
+  if (const std::string error = unknown_forward(loaded, request); !error.empty())
+    return report_usage(error, hint, context);
+
+  Interrupts interrupts;
+  auto client = connect_or_start(context);
+  if (!client) return report(client.error(), context);
+  return bring_up(*client, request, loaded, context, interrupts).exit_code;
+}
+
+void add_verb(CLI::App& app, Commands& commands, const std::string& verb, const std::string& description,
+              const std::string& footer) {
+  CLI::App* command = app.add_subcommand(verb, description);
+  command->footer(footer);
+  auto options = std::make_shared<UpOptions>();
+  add_options(*command, *options);
+  commands.push_back(
+      {command, [options, verb](const Context& context) { return run_up(verb, *options, context); }});
+}
+
+}  // namespace
+
+void add_up(CLI::App& app, Commands& commands) {
+  add_verb(app, commands, "up", "Bring profiles up, starting the daemon if none runs", kUpExamples);
+}
+
+void add_restart(CLI::App& app, Commands& commands) {
+  add_verb(app, commands, "restart", "Close profiles and bring them up again, keeping their ports",
+           "Example:\n  tunneld restart prod-db");
+}
+
+}  // namespace tunneld::cli

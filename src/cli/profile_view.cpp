@@ -1,0 +1,182 @@
+#include "cli/profile_view.h"
+
+#include <array>
+
+#include "core/sanitize.h"
+
+namespace tunneld::cli {
+namespace {
+
+using control::get_integer;
+using control::get_string;
+using control::Json;
+
+constexpr std::array<std::string_view, 9> kProfileKeys = {
+    "name", "state", "file", "since", "hops", "forwards", "last_error", "next_retry_ms", "reconnects"};
+constexpr std::array<std::string_view, 8> kHopKeys = {"name",    "host",  "address", "state",
+                                                      "session", "lanes", "rtt_ms",  "shared_by"};
+constexpr std::array<std::string_view, 10> kForwardKeys = {
+    "name", "type", "listen", "connect", "state", "connections", "held", "total", "bytes_in", "bytes_out"};
+constexpr std::array<std::string_view, 4> kErrorKeys = {"code", "hop", "message", "at"};
+
+template <std::size_t N>
+void complete(Json& object, const std::array<std::string_view, N>& keys) {
+  if (!object.is_object()) return;
+  for (const std::string_view key : keys)
+    if (!object.contains(key)) object[std::string(key)] = nullptr;
+}
+
+template <std::size_t N>
+void complete_each(Json& object, std::string_view list, const std::array<std::string_view, N>& keys) {
+  if (const auto it = object.find(list); it != object.end() && it->is_array())
+    for (Json& element : *it) complete(element, keys);
+}
+
+std::vector<Json> elements(const Json& object, std::string_view key) {
+  const Json* list = control::find(object, key);
+  return list && list->is_array() ? std::vector<Json>(list->begin(), list->end()) : std::vector<Json>{};
+}
+
+std::string clean(const Json& object, std::string_view key, const std::string& otherwise = "-") {
+  const std::string text = sanitize(get_string(object, key));
+  return text.empty() ? otherwise : text;
+}
+
+std::string number(const Json& object, std::string_view key) {
+  const auto value = get_integer(object, key);
+  return value ? std::to_string(*value) : "-";
+}
+
+std::string since_text(const Json& object, std::string_view key, WallTime now) {
+  const auto time = parse_time(get_string(object, key));
+  return time ? duration_text(now - *time) : "-";
+}
+
+std::string state_text(const std::string& state, bool color) {
+  if (state == "up" || state == "ready" || state == "listening") return colored(state, Color::green, color);
+  if (state == "needs_action" || state == "lost") return colored(state, Color::red, color);
+  return colored(state, Color::yellow, color);
+}
+
+// "E-HOP-UNREACHABLE at edge: message, 3 min ago"; empty when there is none.
+std::string last_error_text(const Json& item, WallTime now, bool color) {
+  const Json* error = control::find(item, "last_error");
+  if (!error || !error->is_object()) return "";
+  const std::string hop = clean(*error, "hop", "");
+  std::string text = colored(clean(*error, "code"), Color::red, color) + (hop.empty() ? "" : " at " + hop) +
+                     ": " + clean(*error, "message", "");
+  if (parse_time(get_string(*error, "at"))) text += ", " + since_text(*error, "at", now) + " ago";
+  return text;
+}
+
+std::string retry_text(const Json& item) {
+  const auto next = get_integer(item, "next_retry_ms");
+  return next ? "retry in " + duration_text(Milliseconds(*next)) : "";
+}
+
+std::string hop_details(const Json& hop) {
+  std::vector<std::string> parts;
+  if (const auto session = get_integer(hop, "session"))
+    parts.push_back("session " + std::to_string(*session));
+  if (const auto lanes = get_integer(hop, "lanes"); lanes.value_or(0) > 1)
+    parts.push_back(count_text(*lanes, "lane"));
+  if (const Json* rtt = control::find(hop, "rtt_ms"); rtt && rtt->is_number())
+    parts.push_back("rtt " + rtt->dump() + " ms");
+  if (const auto shared = control::get_strings(hop, "shared_by"); !shared.empty())
+    parts.push_back("shared with " + sanitize(join(shared, ", ")));
+  return join(parts, ", ");
+}
+
+std::string forward_details(const Json& forward) {
+  const auto count = [&](std::string_view key) { return get_integer(forward, key).value_or(0); };
+  std::vector<std::string> parts = {count_text(count("connections"), "client")};
+  if (count("held") > 0) parts.push_back(std::to_string(count("held")) + " held");
+  parts.push_back(std::to_string(count("total")) + " so far");
+  parts.push_back(bytes_text(count("bytes_in")) + " in");
+  parts.push_back(bytes_text(count("bytes_out")) + " out");
+  return join(parts, ", ");
+}
+
+std::string indented(const std::string& text, const std::string& indent) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size() - 1);
+    result += indent + text.substr(at, end - at + 1);
+    at = end + 1;
+  }
+  return result;
+}
+
+std::string hops_text(const Json& item) {
+  std::vector<std::vector<std::string>> rows;
+  int index = 0;
+  for (const Json& hop : elements(item, "hops")) {
+    const std::string name = clean(hop, "name");
+    const std::string host = clean(hop, "host", "");
+    rows.push_back({std::to_string(++index), host.empty() || host == name ? name : name + " (" + host + ")",
+                    clean(hop, "address"), clean(hop, "state"), hop_details(hop)});
+  }
+  return rows.empty() ? "" : "  hops\n" + indented(table_text(rows), "    ");
+}
+
+std::string forwards_text(const Json& item) {
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& forward : elements(item, "forwards"))
+    rows.push_back({clean(forward, "name"), clean(forward, "listen") + " -> " + clean(forward, "connect"),
+                    clean(forward, "state"), forward_details(forward)});
+  return rows.empty() ? "" : "  forwards\n" + indented(table_text(rows), "    ");
+}
+
+void add_ps_rows(std::vector<std::vector<std::string>>& rows, const Json& item, WallTime now) {
+  std::vector<Json> forwards = elements(item, "forwards");
+  if (forwards.empty()) forwards.push_back(Json::object());
+  bool first = true;
+  for (const Json& forward : forwards) {
+    rows.push_back({first ? clean(item, "name") : "", first ? clean(item, "state") : "",
+                    clean(forward, "listen"), clean(forward, "connect"), number(forward, "connections"),
+                    first ? since_text(item, "since", now) : ""});
+    first = false;
+  }
+}
+
+}  // namespace
+
+Json profiles_json(const Json& daemon, const std::vector<Json>& items) {
+  Json profiles = Json::array();
+  for (Json item : items) {
+    complete(item, kProfileKeys);
+    complete_each(item, "hops", kHopKeys);
+    complete_each(item, "forwards", kForwardKeys);
+    complete(item["last_error"], kErrorKeys);
+    profiles.push_back(std::move(item));
+  }
+  return {{"schema", 1}, {"daemon", daemon}, {"profiles", std::move(profiles)}};
+}
+
+std::string ps_text(const std::vector<Json>& items, WallTime now, bool color) {
+  std::vector<std::vector<std::string>> rows = {{"NAME", "STATE", "LISTEN", "TARGET", "CLIENTS", "UPTIME"}};
+  for (const Json& item : items) {
+    add_ps_rows(rows, item, now);
+    if (get_string(item, "state") == "up") continue;
+    const std::string error = last_error_text(item, now, color);
+    const std::string retry = retry_text(item);
+    if (!error.empty() || !retry.empty())
+      rows.push_back({"  " + error + (error.empty() || retry.empty() ? "" : "; ") + retry});
+  }
+  return table_text(rows);
+}
+
+std::string status_text(const Json& item, WallTime now, const std::string& home, bool color) {
+  const std::string since = since_text(item, "since", now);
+  std::string text = clean(item, "name") + "  " + state_text(clean(item, "state"), color) +
+                     (since == "-" ? "" : " for " + since) + "\n";
+  text += "  file        " + sanitize(short_path(get_string(item, "file"), "", home)) + "\n";
+  text += hops_text(item) + forwards_text(item);
+  if (const std::string error = last_error_text(item, now, color); !error.empty())
+    text += "  last error  " + error + "\n";
+  if (const std::string retry = retry_text(item); !retry.empty()) text += "  next        " + retry + "\n";
+  text += "  reconnects  " + number(item, "reconnects") + "\n";
+  return text;
+}
+
+}  // namespace tunneld::cli
