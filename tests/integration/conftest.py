@@ -20,6 +20,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
     def expired(*_: object) -> None:
         raise AssertionError(f"the test's limit of {seconds:.0f} s has passed")
+
     before = signal.signal(signal.SIGALRM, expired)
     signal.alarm(int(seconds))
     yield

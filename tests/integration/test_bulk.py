@@ -19,7 +19,9 @@ AT_ONCE = scaled(normal=500, small=200)
 @pytest.mark.limit(240)
 @pytest.mark.sanitized
 def test_2500_mb_each_way_through_two_hops_survive_a_rekey_every_16_mb(lab: Lab) -> None:
-    tunnel = lab.profile("demo", lab.chain(2, ["RekeyLimit 16M"]), {"bulk": lab.target(targets.both_ways(REKEY_BYTES))})
+    tunnel = lab.profile(
+        "demo", lab.chain(2, ["RekeyLimit 16M"]), {"bulk": lab.target(targets.both_ways(REKEY_BYTES))}
+    )
     tunnel.up()
     assert_moves_both_ways(tunnel, REKEY_BYTES)
     assert tunnel.status()["reconnects"] == 0
@@ -28,7 +30,9 @@ def test_2500_mb_each_way_through_two_hops_survive_a_rekey_every_16_mb(lab: Lab)
 @pytest.mark.parametrize("limit", ["256K", "1M"])
 def test_very_frequent_rekeys_lose_nothing(lab: Lab, limit: str) -> None:
     count = scaled(normal=100 * MB, small=20 * MB)
-    tunnel = lab.profile("demo", lab.chain(2, [f"RekeyLimit {limit}"]), {"bulk": lab.target(targets.both_ways(count))})
+    tunnel = lab.profile(
+        "demo", lab.chain(2, [f"RekeyLimit {limit}"]), {"bulk": lab.target(targets.both_ways(count))}
+    )
     tunnel.up()
     assert_moves_both_ways(tunnel, count)
     assert tunnel.status()["reconnects"] == 0

@@ -12,7 +12,9 @@ BULK = scaled(normal=100 * MB, small=20 * MB)
 
 @pytest.mark.sanitized
 @pytest.mark.parametrize("length", [1, 2, 3, 5])
-def test_a_chain_moves_100_mb_each_way_whole_with_a_key_of_its_own_for_each_hop(lab: Lab, length: int) -> None:
+def test_a_chain_moves_100_mb_each_way_whole_with_a_key_of_its_own_for_each_hop(
+    lab: Lab, length: int
+) -> None:
     hops = lab.chain(length)
     tunnel = lab.profile("demo", hops, {"bulk": lab.target(targets.both_ways(BULK))})
     tunnel.up()
@@ -44,7 +46,9 @@ def test_dropbear_is_the_last_hop(lab: Lab) -> None:
 def test_asyncssh_is_a_hop(lab: Lab, place: str) -> None:
     hops = [lab.asyncssh(), lab.sshd()]
     count = scaled(normal=100 * MB, small=5 * MB)
-    tunnel = lab.profile("demo", hops if place == "first" else hops[::-1], {"bulk": lab.target(targets.both_ways(count))})
+    tunnel = lab.profile(
+        "demo", hops if place == "first" else hops[::-1], {"bulk": lab.target(targets.both_ways(count))}
+    )
     tunnel.up()
     assert_moves_both_ways(tunnel, count)
 

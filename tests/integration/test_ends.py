@@ -9,8 +9,16 @@ from support import targets
 from support.asyncssh_server import GREETING
 from support.lab import Lab, Tunnel
 from support.scale import MB, patience, scaled
-from support.stream import (ends_with, pattern_bytes, pattern_digest, receive_all, receive_digest,
-                            receive_exactly, reset, send_pattern)
+from support.stream import (
+    ends_with,
+    pattern_bytes,
+    pattern_digest,
+    receive_all,
+    receive_digest,
+    receive_exactly,
+    reset,
+    send_pattern,
+)
 from support.wait import Stopwatch, wait_until
 
 RESETS = scaled(normal=100, small=20)
@@ -87,6 +95,7 @@ def test_a_reset_by_the_server_ends_the_client_within_a_second_100_times(lab: La
         with tunnel.connect() as client:
             client.sendall(b"x")
             assert ends_with(client, WITHIN_SECONDS) in ("eof", "reset")
+
     repeat_without_growth(lab, tunnel, once)
 
 
@@ -102,6 +111,7 @@ def test_a_reset_by_the_client_ends_the_server_within_a_second_100_times(lab: La
         assert receive_exactly(client, 1) == b"."
         reset(client)
         assert target.results.get(timeout=WITHIN_SECONDS) in ("eof", "reset")
+
     repeat_without_growth(lab, tunnel, once)
 
 
@@ -115,6 +125,7 @@ def test_a_client_that_is_killed_in_the_middle_of_a_download_frees_everything(la
         receive_exactly(client, 100_000)
         reset(client)
         wait_until(lambda: target.open_connections == 0, WITHIN_SECONDS, "the server has noticed")
+
     repeat_without_growth(lab, tunnel, once)
 
 
@@ -145,7 +156,9 @@ def test_the_last_bytes_before_a_close_all_arrive(lab: Lab) -> None:
 
 
 def test_a_download_that_takes_long_does_not_hold_up_another_client(lab: Lab) -> None:
-    tunnel = lab.profile("demo", [lab.sshd()], {"echo": lab.target(targets.echo), "bulk": lab.target(targets.endless)})
+    tunnel = lab.profile(
+        "demo", [lab.sshd()], {"echo": lab.target(targets.echo), "bulk": lab.target(targets.endless)}
+    )
     tunnel.up()
     with tunnel.connect("bulk") as bulk:
         threading.Thread(target=_drain, args=(bulk,), daemon=True).start()

@@ -41,7 +41,7 @@ def assert_no_credential_was_shown(server: Sshd) -> None:
 def test_an_unknown_key_is_refused_when_checking_is_strict(lab: Lab, number: int) -> None:
     hops, tunnel = unpinned(lab, 2, strict_host_key_checking="yes")
     server = hops[number - 1]
-    for hop in hops[:number - 1]:
+    for hop in hops[: number - 1]:
         lab.hosts[hop.name]["host_keys"] = [hop.host_keys[0].fingerprint]
     lab.save()
     outcome = tunnel.fails(REFUSED)
@@ -97,8 +97,15 @@ def test_a_changed_key_is_refused_with_both_fingerprints_and_the_line(lab: Lab, 
     server.start()
     outcome = tunnel.fails(REFUSED)
     own_file = f"{lab.tunneld.state}/tunneld/known_hosts:{number}"
-    assert_error(outcome, "E-HOST-KEY-CHANGED", old_fingerprint, server.host_keys[0].fingerprint, own_file,
-                 hop=number, of=2)
+    assert_error(
+        outcome,
+        "E-HOST-KEY-CHANGED",
+        old_fingerprint,
+        server.host_keys[0].fingerprint,
+        own_file,
+        hop=number,
+        of=2,
+    )
     assert_no_credential_was_shown(server)
     server.kill()
     for path, content in old_files:
@@ -149,7 +156,9 @@ def test_a_revoked_key_is_refused_even_when_it_is_pinned_or_known(lab: Lab, name
     line = hops[0].known_hosts_line()
     known_hosts(lab).write_text(line + "@revoked " + hops[0].known_hosts_line(name=name))
     outcome = tunnel.fails(REFUSED)
-    assert_error(outcome, "E-HOST-KEY-REVOKED", hops[0].host_keys[0].fingerprint, f"{known_hosts(lab)}:2", hop=1, of=1)
+    assert_error(
+        outcome, "E-HOST-KEY-REVOKED", hops[0].host_keys[0].fingerprint, f"{known_hosts(lab)}:2", hop=1, of=1
+    )
     assert_no_credential_was_shown(hops[0])
     pid = lab.tunneld.pid
     known_hosts(lab).write_text(line)

@@ -14,8 +14,11 @@ FAILED = 1
 PORT_TAKEN = 10
 UNPRIVILEGED_START = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
 # What lets root listen anywhere and write everywhere.
-WITHOUT_PRIVILEGES = ["setpriv", "--bounding-set=-net_bind_service,-dac_override,-dac_read_search",
-                      "--inh-caps=-all"] if os.getuid() == 0 else []
+WITHOUT_PRIVILEGES = (
+    ["setpriv", "--bounding-set=-net_bind_service,-dac_override,-dac_read_search", "--inh-caps=-all"]
+    if os.getuid() == 0
+    else []
+)
 
 
 def echo_tunnel(lab: Lab) -> Tunnel:

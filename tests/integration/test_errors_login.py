@@ -69,13 +69,22 @@ def test_a_login_that_takes_for_ever_meets_its_deadline(lab: Lab) -> None:
 
 
 @pytest.mark.sanitized
-@pytest.mark.parametrize("option", ["AllowTcpForwarding no", "PermitOpen 127.0.0.1:1", "DisableForwarding yes"])
+@pytest.mark.parametrize(
+    "option", ["AllowTcpForwarding no", "PermitOpen 127.0.0.1:1", "DisableForwarding yes"]
+)
 def test_a_bastion_that_forbids_the_way_to_the_next_hop(lab: Lab, option: str) -> None:
     bastion, inner = lab.sshd("bastion", [option]), lab.sshd("inner")
     tunnel = lab.profile("demo", [bastion, inner], {"echo": lab.target(targets.echo)})
     outcome = tunnel.fails(FORWARD_REFUSED)
-    assert_error(outcome, "E-FORWARD-PROHIBITED", f"127.0.0.1:{inner.port}", "AllowTcpForwarding", "PermitOpen",
-                 hop=2, of=2)
+    assert_error(
+        outcome,
+        "E-FORWARD-PROHIBITED",
+        f"127.0.0.1:{inner.port}",
+        "AllowTcpForwarding",
+        "PermitOpen",
+        hop=2,
+        of=2,
+    )
     pid = lab.tunneld.pid
     bastion.options = []
     bastion.restart()
@@ -92,7 +101,9 @@ def test_a_target_that_refuses_resets_its_client_and_the_chain_lives(lab: Lab) -
     sessions = [hop["session"] for hop in tunnel.status()["hops"]]
     with tunnel.connect("gone") as client:
         assert ends_with(client, WITHIN_SECONDS) == "reset"
-    wait_until(lambda: lab.tunneld.last_error("demo")["code"] == "E-TARGET-REFUSED", 2, "status names the error")
+    wait_until(
+        lambda: lab.tunneld.last_error("demo")["code"] == "E-TARGET-REFUSED", 2, "status names the error"
+    )
     assert lab.tunneld.last_error("demo")["hop"] == "hop2"
     assert f"127.0.0.1:{port}" in lab.tunneld.last_error("demo")["message"]
     assert_echoes(tunnel, "echo")
@@ -108,7 +119,9 @@ def test_a_last_hop_that_forbids_the_target_resets_the_client_and_says_so(lab: L
     tunnel.up()
     with tunnel.connect() as client:
         assert ends_with(client, WITHIN_SECONDS) == "reset"
-    wait_until(lambda: lab.tunneld.last_error("demo")["code"] == "E-FORWARD-PROHIBITED", 2, "status names the error")
+    wait_until(
+        lambda: lab.tunneld.last_error("demo")["code"] == "E-FORWARD-PROHIBITED", 2, "status names the error"
+    )
     assert lab.tunneld.last_error("demo")["hop"] == "inner"
 
 
@@ -123,8 +136,9 @@ def test_any_refusal_of_a_channel_resets_the_client(lab: Lab, behaviour: str) ->
 
 
 def test_a_target_that_cannot_be_resolved_resets_its_client_and_the_chain_lives(lab: Lab) -> None:
-    tunnel = lab.profile("demo", [lab.sshd()], {"gone": "no-such-database.invalid:5432",
-                                                "echo": lab.target(targets.echo)})
+    tunnel = lab.profile(
+        "demo", [lab.sshd()], {"gone": "no-such-database.invalid:5432", "echo": lab.target(targets.echo)}
+    )
     tunnel.up()
     with tunnel.connect("gone") as client:
         assert ends_with(client, 40) == "reset"

@@ -101,8 +101,9 @@ def test_something_else_than_an_ssh_server_listens(lab: Lab, number: int, kind: 
 
 
 @pytest.mark.parametrize("number", [1, 2])
-@pytest.mark.parametrize("option", ["KexAlgorithms diffie-hellman-group1-sha1", "Ciphers aes128-cbc",
-                                    "HostKeyAlgorithms ssh-rsa"])
+@pytest.mark.parametrize(
+    "option", ["KexAlgorithms diffie-hellman-group1-sha1", "Ciphers aes128-cbc", "HostKeyAlgorithms ssh-rsa"]
+)
 def test_a_server_that_speaks_only_what_we_refuse(lab: Lab, number: int, option: str) -> None:
     hops = lab.chain(2)
     server = hops[number - 1]

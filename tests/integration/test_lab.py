@@ -20,11 +20,33 @@ def ssh_forward(lab: Lab) -> Iterator[object]:
 
     def start(server: SshServer, target_port: int) -> int:
         port = free_port()
-        options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "IdentitiesOnly=yes"]
-        started.append(subprocess.Popen(
-            ["ssh", "-F", "none", "-N", *(f"-o{each}" for each in options), "-i", str(lab.keys[server.name].path),
-             "-p", str(server.port), "-L", f"127.0.0.1:{port}:127.0.0.1:{target_port}", f"{USER}@127.0.0.1"],
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"PATH": "/usr/bin:/bin"}))
+        options = [
+            "BatchMode=yes",
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "IdentitiesOnly=yes",
+        ]
+        started.append(
+            subprocess.Popen(
+                [
+                    "ssh",
+                    "-F",
+                    "none",
+                    "-N",
+                    *(f"-o{each}" for each in options),
+                    "-i",
+                    str(lab.keys[server.name].path),
+                    "-p",
+                    str(server.port),
+                    "-L",
+                    f"127.0.0.1:{port}:127.0.0.1:{target_port}",
+                    f"{USER}@127.0.0.1",
+                ],
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={"PATH": "/usr/bin:/bin"},
+            )
+        )
         wait_until(lambda: answers(port), 20, "ssh listens")
         return port
 

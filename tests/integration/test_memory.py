@@ -27,8 +27,10 @@ def best_rate(tunnel: Tunnel) -> float:
 def assert_bounded(lab: Lab, tunnel: Tunnel, before: int, rate_before: float, per_client: float) -> None:
     growth = wait_until_steady(lab.tunneld.rss) - before
     rate = best_rate(tunnel)
-    print(f"{STALLED} stalled: RSS + {growth / STALLED / MIB:.2f} MiB each; further client "
-          f"{rate / MB:.0f} MB/s, before {rate_before / MB:.0f} MB/s")
+    print(
+        f"{STALLED} stalled: RSS + {growth / STALLED / MIB:.2f} MiB each; further client "
+        f"{rate / MB:.0f} MB/s, before {rate_before / MB:.0f} MB/s"
+    )
     if MEASURED:
         assert growth <= STALLED * per_client
         assert rate >= FULL_SPEED * rate_before
@@ -36,13 +38,18 @@ def assert_bounded(lab: Lab, tunnel: Tunnel, before: int, rate_before: float, pe
 
 def assert_free_again(lab: Lab, before: int) -> None:
     if MEASURED:
-        wait_until(lambda: lab.tunneld.rss() <= before + KEPT_BYTES, 10, f"RSS is back near {before / MIB:.1f} MiB")
+        wait_until(
+            lambda: lab.tunneld.rss() <= before + KEPT_BYTES, 10, f"RSS is back near {before / MIB:.1f} MiB"
+        )
 
 
 @pytest.mark.limit(120)
 def test_200_clients_that_stop_reading_cost_a_window_each_and_disturb_nobody(lab: Lab) -> None:
-    tunnel = lab.profile("demo", lab.chain(2), {"endless": lab.target(targets.endless),
-                                                "further": lab.target(targets.source(FURTHER_BYTES))})
+    tunnel = lab.profile(
+        "demo",
+        lab.chain(2),
+        {"endless": lab.target(targets.endless), "further": lab.target(targets.source(FURTHER_BYTES))},
+    )
     tunnel.up()
     rate_before, before, descriptors = best_rate(tunnel), lab.tunneld.rss(), lab.tunneld.descriptors()
     with ExitStack() as stack:
@@ -57,7 +64,9 @@ def test_200_clients_that_stop_reading_cost_a_window_each_and_disturb_nobody(lab
 @pytest.mark.limit(120)
 def test_200_clients_of_a_target_that_stops_reading_cost_half_a_mib_each(lab: Lab) -> None:
     stuck = lab.target(targets.never_reads)
-    tunnel = lab.profile("demo", lab.chain(2), {"stuck": stuck, "further": lab.target(targets.source(FURTHER_BYTES))})
+    tunnel = lab.profile(
+        "demo", lab.chain(2), {"stuck": stuck, "further": lab.target(targets.source(FURTHER_BYTES))}
+    )
     tunnel.up()
     rate_before, before, descriptors = best_rate(tunnel), lab.tunneld.rss(), lab.tunneld.descriptors()
     data = pattern_bytes(MIB)
@@ -73,6 +82,7 @@ def test_200_clients_of_a_target_that_stops_reading_cost_half_a_mib_each(lab: La
                 except BlockingIOError:
                     pass
             return sent
+
         wait_until_steady(push)
         assert_bounded(lab, tunnel, before, rate_before, WRITER_BYTES)
     stuck.release.set()

@@ -34,14 +34,25 @@ def test_psql_gets_a_large_result_whole(database: tuple[Postgres, Tunnel]) -> No
 @pytest.mark.limit(180)
 @pytest.mark.sanitized
 @pytest.mark.parametrize("new_connection_each", [False, True])
-def test_pgbench_with_16_clients_meets_no_error(database: tuple[Postgres, Tunnel], new_connection_each: bool) -> None:
+def test_pgbench_with_16_clients_meets_no_error(
+    database: tuple[Postgres, Tunnel], new_connection_each: bool
+) -> None:
     server, tunnel = database
-    subprocess.run([PGBENCH, "-i", "-q", "-s", "1"], check=True, env=client_environment("127.0.0.1", server.port),
-                   stdin=subprocess.DEVNULL, capture_output=True)
+    subprocess.run(
+        [PGBENCH, "-i", "-q", "-s", "1"],
+        check=True,
+        env=client_environment("127.0.0.1", server.port),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
     more = ["-C"] if new_connection_each else []
-    done = subprocess.run([PGBENCH, "-n", "-S", "-c", "16", "-j", "2", "-T", str(PGBENCH_SECONDS), *more],
-                          env=client_environment("127.0.0.1", tunnel.port), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [PGBENCH, "-n", "-S", "-c", "16", "-j", "2", "-T", str(PGBENCH_SECONDS), *more],
+        env=client_environment("127.0.0.1", tunnel.port),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
     text = done.stdout + done.stderr
     print(text)
     assert done.returncode == 0, text

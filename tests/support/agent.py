@@ -20,8 +20,13 @@ class SshAgent(Server):
         return self.socket.exists()
 
     def _ssh_add(self, *args: str) -> None:
-        subprocess.run(["ssh-add", "-q", *args], check=True, stdin=subprocess.DEVNULL, capture_output=True,
-                       env=os.environ | {"SSH_AUTH_SOCK": str(self.socket)})
+        subprocess.run(
+            ["ssh-add", "-q", *args],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=os.environ | {"SSH_AUTH_SOCK": str(self.socket)},
+        )
 
     def add(self, key: Key) -> None:
         self._ssh_add(str(key.path))

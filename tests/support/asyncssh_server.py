@@ -1,6 +1,6 @@
 """An SSH server written with asyncssh, for what sshd and dropbear cannot be made to do.
 
-As a module: class AsyncsshServer. As a script (the very same file): the server itself, with a behaviour's name.
+As a module: class AsyncsshServer. As a script (this very file): the server, with a behaviour's name.
 """
 import asyncio
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 # What it can be told to do with channels and logins.
 BEHAVIOURS = {
     "good": "forwards what it is asked for",
-    "close-without-eof": "answers each forward itself: greets, then sends CLOSE with no EOF at the first data",
+    "close-without-eof": "answers forwards itself: greets, then sends CLOSE with no EOF at the first data",
     "refuse": "refuses each forward as a target that cannot be reached",
     "shortage": "refuses each forward for a shortage of resources",
     "silent-open": "never answers a request for a forward",
@@ -54,7 +54,8 @@ def _server_class(behaviour: str) -> type:
         async def _open_unasked(self) -> None:
             attempts = {
                 "forwarded-tcpip": lambda: self._connection.create_connection(
-                    asyncssh.SSHTCPSession, "127.0.0.1", 9, "127.0.0.1", 9),
+                    asyncssh.SSHTCPSession, "127.0.0.1", 9, "127.0.0.1", 9
+                ),
                 "auth-agent": lambda: asyncssh.connect_agent(self._connection),
             }
             for kind, attempt in attempts.items():
@@ -85,9 +86,11 @@ def _server_class(behaviour: str) -> type:
             return self._decide()
 
     if behaviour == "slow-auth":
+
         async def validate_public_key(self: Server, username: str, key: object) -> bool:
             await self.validate_slowly()
             return True
+
         Server.validate_public_key = validate_public_key
         Server.public_key_auth_supported = lambda self: True
     return Server
@@ -95,9 +98,16 @@ def _server_class(behaviour: str) -> type:
 
 async def _serve(behaviour: str, port: int, host_key: str, authorized_keys: str) -> None:
     import asyncssh
+
     keys = {} if behaviour == "slow-auth" else {"authorized_client_keys": authorized_keys}
-    await asyncssh.listen("127.0.0.1", port, server_factory=_server_class(behaviour), server_host_keys=[host_key],
-                          allow_scp=False, **keys)
+    await asyncssh.listen(
+        "127.0.0.1",
+        port,
+        server_factory=_server_class(behaviour),
+        server_host_keys=[host_key],
+        allow_scp=False,
+        **keys,
+    )
     print("listening", flush=True)
     await asyncio.get_running_loop().create_future()
 
@@ -123,8 +133,16 @@ else:
             self.authorized_keys.touch()
 
         def command(self) -> list[str]:
-            return [PYTHON, "-W", "ignore", __file__, self.behaviour, str(self.port), str(self.host_keys[0].path),
-                    str(self.authorized_keys)]
+            return [
+                PYTHON,
+                "-W",
+                "ignore",
+                __file__,
+                self.behaviour,
+                str(self.port),
+                str(self.host_keys[0].path),
+                str(self.authorized_keys),
+            ]
 
         def ready(self) -> bool:
             return "listening\n" in self.log()

@@ -4,7 +4,9 @@ from .transfers import assert_echoes
 from .tunneld import Outcome
 
 
-def assert_error(outcome: Outcome, code: str, *words: str, hop: int = 0, of: int = 0, profile: str = "demo") -> None:
+def assert_error(
+    outcome: Outcome, code: str, *words: str, hop: int = 0, of: int = 0, profile: str = "demo"
+) -> None:
     """The error stands in the output: its stable code, the profile, the hop, a fix, and these words."""
     text = outcome.text
     assert f"error[{code}]:" in text, outcome

@@ -49,9 +49,11 @@ class FaultyRelay:
 
     def blackhole(self, on: bool = True, directions: tuple[str, ...] = (UP, DOWN)) -> None:
         """Connections stay, new ones are accepted, nothing passes until it is switched off."""
+
         def switch() -> None:
             for direction in directions:
                 (self._open[direction].clear if on else self._open[direction].set)()
+
         self._call(switch)
 
     def refuse(self, on: bool = True) -> None:
@@ -60,13 +62,15 @@ class FaultyRelay:
 
     def cut(self) -> None:
         """Resets every connection, at both ends."""
+
         def cut() -> None:
             for each in list(self._sockets):
                 self._drop(each)
+
         self._call(cut)
 
     def flip_bit(self, direction: str, after_bytes: int) -> None:
-        """Turns one bit over in what passes, `after_bytes` from now; the relay's chunk that holds it decides."""
+        """Turns one bit over in what passes, `after_bytes` from now."""
         self._call(lambda: self._flip_at.__setitem__(direction, self.passed[direction] + after_bytes))
 
     def stop(self) -> None:
@@ -80,6 +84,7 @@ class FaultyRelay:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
+
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
@@ -90,6 +95,7 @@ class FaultyRelay:
     def _call(self, action: Callable[[], Any]) -> None:
         async def run() -> None:
             action()
+
         asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
 
     def _listen(self) -> None:
@@ -136,8 +142,10 @@ class FaultyRelay:
         try:
             await self._open[UP].wait()
             await self._loop.sock_connect(server, self.server)
-            pumps = [self._loop.create_task(self._pump(client, server, UP)),
-                     self._loop.create_task(self._pump(server, client, DOWN))]
+            pumps = [
+                self._loop.create_task(self._pump(client, server, UP)),
+                self._loop.create_task(self._pump(server, client, DOWN)),
+            ]
             await asyncio.gather(*pumps)
             for each in (client, server):
                 self._sockets.discard(each)
@@ -155,7 +163,9 @@ class FaultyRelay:
             while True:
                 await self._open[direction].wait()
                 chunk = await self._until_failed(self._loop.sock_recv(source, CHUNK_BYTES), sender)
-                await self._until_failed(chunks.put((time.monotonic() + self.delay_seconds[direction], chunk)), sender)
+                await self._until_failed(
+                    chunks.put((time.monotonic() + self.delay_seconds[direction], chunk)), sender
+                )
                 if not chunk:
                     break
             await sender
@@ -172,7 +182,9 @@ class FaultyRelay:
             raise ConnectionResetError
         return task.result()
 
-    async def _send(self, chunks: "asyncio.Queue[tuple[float, bytes]]", sink: socket.socket, direction: str) -> None:
+    async def _send(
+        self, chunks: "asyncio.Queue[tuple[float, bytes]]", sink: socket.socket, direction: str
+    ) -> None:
         while True:
             due, chunk = await chunks.get()
             if due > time.monotonic():
@@ -186,9 +198,9 @@ class FaultyRelay:
     async def _send_at_rate(self, data: bytes, sink: socket.socket, direction: str) -> None:
         while data:
             rate = self.bytes_per_second[direction]
-            piece = data if rate is None else data[:max(1, int(rate * THROTTLE_STEP_SECONDS))]
+            piece = data if rate is None else data[: max(1, int(rate * THROTTLE_STEP_SECONDS))]
             await self._loop.sock_sendall(sink, piece)
-            data = data[len(piece):]
+            data = data[len(piece) :]
             if rate is not None:
                 await asyncio.sleep(len(piece) / rate)
 

@@ -34,8 +34,13 @@ class Key:
 
 
 def _keygen(*args: str | Path) -> None:
-    subprocess.run(["ssh-keygen", "-q", *map(str, args)], check=True, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    subprocess.run(
+        ["ssh-keygen", "-q", *map(str, args)],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def make_key(folder: Path, name: str, kind: str = "ed25519", passphrase: str = "") -> Key:
@@ -49,7 +54,9 @@ def make_key(folder: Path, name: str, kind: str = "ed25519", passphrase: str = "
 
 def certify_user(authority: Key, key: Key, principal: str, validity: str = "+1h") -> Path:
     """Signs the user key; returns the certificate's path."""
-    _keygen("-s", authority.path, "-I", f"lab-{key.path.name}", "-n", principal, "-V", validity, key.public_path)
+    _keygen(
+        "-s", authority.path, "-I", f"lab-{key.path.name}", "-n", principal, "-V", validity, key.public_path
+    )
     return key.certificate_path
 
 

@@ -76,7 +76,9 @@ class Lab:
     def logs(self) -> str:
         """What one wants to read when a test has failed."""
         parts = [self.tunneld.log(120)]
-        parts += [f"{server.name}'s log:\n" + "\n".join(server.log().splitlines()[-40:]) for server in self.servers]
+        parts += [
+            f"{server.name}'s log:\n" + "\n".join(server.log().splitlines()[-40:]) for server in self.servers
+        ]
         return "\n\n".join(parts)
 
     # Servers. SSH servers let in a key of their own each, and become entries of `hosts:` under their names.
@@ -94,8 +96,13 @@ class Lab:
         self.hosts[server.name] = server.host(key)
         self._run(server, start)
 
-    def sshd(self, name: str = "bastion", options: Sequence[str] = (), start: bool = True,
-             host_key_types: tuple[str, ...] = ("ed25519",)) -> Sshd:
+    def sshd(
+        self,
+        name: str = "bastion",
+        options: Sequence[str] = (),
+        start: bool = True,
+        host_key_types: tuple[str, ...] = ("ed25519",),
+    ) -> Sshd:
         server = Sshd(self.folder / name, name, list(options), host_key_types)
         self._add_host(server, start)
         return server
@@ -146,15 +153,24 @@ class Lab:
 
     # Profiles.
 
-    def profile(self, name: str, hops: Sequence[SshServer | str],
-                forwards: dict[str, Target | Postgres | str], **more: Any) -> Tunnel:
-        """Adds a profile and writes the file. Each forward listens on 127.0.0.1 and a free port; it goes on to a
-        target, or to an address as a profile writes it. `more`: other keys of the profile."""
+    def profile(
+        self,
+        name: str,
+        hops: Sequence[SshServer | str],
+        forwards: dict[str, Target | Postgres | str],
+        **more: Any,
+    ) -> Tunnel:
+        """Adds a profile and writes the file. Each forward listens on 127.0.0.1 and a free port; it goes on to
+        a target, or to an address as a profile writes it. `more`: other keys of the profile."""
         ports = {forward: free_port() for forward in forwards}
         self.profiles[name] = {
             "hops": [hop if isinstance(hop, str) else hop.name for hop in hops],
-            "forwards": {forward: {"listen": f"127.0.0.1:{ports[forward]}", "connect": _address(target)}
-                         for forward, target in forwards.items()}, **more}
+            "forwards": {
+                forward: {"listen": f"127.0.0.1:{ports[forward]}", "connect": _address(target)}
+                for forward, target in forwards.items()
+            },
+            **more,
+        }
         self.save()
         return Tunnel(self, name, ports)
 

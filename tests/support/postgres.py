@@ -32,9 +32,26 @@ class Postgres(Server):
         if os.getuid() == 0:  # the server refuses to run as root
             owner = pwd.getpwnam(self.account)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
-        subprocess.run([*self._as_account(), _program("initdb"), "-D", str(self.data), "-U", ROLE, "-A", "trust",
-                        "-E", "UTF8", "--no-locale", "--no-sync"], check=True, cwd=folder,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [
+                *self._as_account(),
+                _program("initdb"),
+                "-D",
+                str(self.data),
+                "-U",
+                ROLE,
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-locale",
+                "--no-sync",
+            ],
+            check=True,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
 
     def _as_account(self) -> list[str]:
         if os.getuid() != 0:
@@ -42,9 +59,17 @@ class Postgres(Server):
         return ["setpriv", f"--reuid={self.account}", f"--regid={self.account}", "--clear-groups"]
 
     def command(self) -> list[str]:
-        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.folder,
-                    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB",
-                    "max_connections": 100, "autovacuum": "off"}
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": self.folder,
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "32MB",
+            "max_connections": 100,
+            "autovacuum": "off",
+        }
         flags = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         return [*self._as_account(), _program("postgres"), "-D", str(self.data), *flags]
 
@@ -68,13 +93,27 @@ class Postgres(Server):
 def client_environment(host: str, port: int | str) -> dict[str, str]:
     """For psql and pgbench: this address and nothing from the person's own settings."""
     keep = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return keep | {"PGHOST": host, "PGPORT": str(port), "PGUSER": ROLE, "PGDATABASE": "postgres",
-                   "PGCONNECT_TIMEOUT": "60", "PGSSLMODE": "disable", "PSQLRC": "/dev/null", "PGPASSFILE": "/dev/null"}
+    return keep | {
+        "PGHOST": host,
+        "PGPORT": str(port),
+        "PGUSER": ROLE,
+        "PGDATABASE": "postgres",
+        "PGCONNECT_TIMEOUT": "60",
+        "PGSSLMODE": "disable",
+        "PSQLRC": "/dev/null",
+        "PGPASSFILE": "/dev/null",
+    }
 
 
 def psql(host: str, port: int | str, query: str, timeout: float = 60) -> str:
     """The rows, unaligned. A failure is an AssertionError with psql's words."""
-    done = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", query], timeout=timeout,
-                          env=client_environment(host, port), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", query],
+        timeout=timeout,
+        env=client_environment(host, port),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, f"psql ended with {done.returncode}: {done.stderr}"
     return done.stdout.strip()

@@ -1,5 +1,5 @@
-"""What the kernel says of a process. A daemon that keeps its memory from other processes (PR_SET_DUMPABLE 0) shows
-part of it to root only; a normal user asks through sudo then."""
+"""What the kernel says of a process. A daemon that keeps its memory from other processes (PR_SET_DUMPABLE 0)
+shows part of it to root only; a normal user asks through sudo then."""
 import os
 import subprocess
 from pathlib import Path

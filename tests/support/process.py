@@ -47,7 +47,7 @@ def send_signal(pid: int, number: int) -> None:
 
 
 def kill_tree(pid: int) -> None:
-    """SIGKILL for a process and all it started, at one blow: everything is stopped first, so nothing forks away."""
+    """SIGKILL for a process and all it started; everything is stopped first, so that nothing forks away."""
     stopped: set[int] = set()
     while True:
         fresh = ({pid} | descendants_of(pid)) - stopped
@@ -81,8 +81,14 @@ class Server:
         assert self.process is None, f"{self.name} runs already"
         self._log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True, cwd=self.folder)
+            self.process = subprocess.Popen(
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=self.folder,
+            )
         wait_until(self._ready_or_dead, 30, f"{self.name} listens; its log:\n{self.log()}")
 
     def _ready_or_dead(self) -> bool:

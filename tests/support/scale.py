@@ -1,4 +1,4 @@
-"""How much the tests move: TUNNELD_TEST_SCALE is small (sanitizers), normal (the default) or full (by hand)."""
+"""How much the tests move. TUNNELD_TEST_SCALE: small (sanitizers), normal (the default), full (by hand)."""
 import os
 from typing import TypeVar
 

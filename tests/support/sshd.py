@@ -29,8 +29,12 @@ class SshServer(Server):
 
     def host(self, key: Key | None = None, **more: object) -> dict[str, object]:
         """An entry of a profile's `hosts:` that reaches this server: its own key, its host keys pinned."""
-        entry: dict[str, object] = {"hostname": "127.0.0.1", "port": self.port, "user": USER,
-                                    "host_keys": [host_key.fingerprint for host_key in self.host_keys]}
+        entry: dict[str, object] = {
+            "hostname": "127.0.0.1",
+            "port": self.port,
+            "user": USER,
+            "host_keys": [host_key.fingerprint for host_key in self.host_keys],
+        }
         if key is not None:
             entry |= {"identity_file": str(key.path), "identities_only": True}
         entry |= more
@@ -42,8 +46,13 @@ class SshServer(Server):
 
 
 class Sshd(SshServer):
-    def __init__(self, folder: Path, name: str = "sshd", options: list[str] | None = None,
-                 host_key_types: tuple[str, ...] = ("ed25519",)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "sshd",
+        options: list[str] | None = None,
+        host_key_types: tuple[str, ...] = ("ed25519",),
+    ) -> None:
         """`options`: lines of sshd_config; they come first, and sshd takes the first of each keyword."""
         super().__init__(folder, name)
         self.port = free_port()
@@ -57,9 +66,18 @@ class Sshd(SshServer):
             f"ListenAddress 127.0.0.1:{self.port}",
             *(f"HostKey {key.path}" for key in self.host_keys),
             f"AuthorizedKeysFile {self.authorized_keys}",
-            "PidFile none", "UsePAM no", "StrictModes no", "PermitRootLogin yes", "UseDNS no", "PrintMotd no",
-            "PasswordAuthentication no", "KbdInteractiveAuthentication no", "LogLevel VERBOSE",
-            "MaxStartups 500", "LoginGraceTime 60"]
+            "PidFile none",
+            "UsePAM no",
+            "StrictModes no",
+            "PermitRootLogin yes",
+            "UseDNS no",
+            "PrintMotd no",
+            "PasswordAuthentication no",
+            "KbdInteractiveAuthentication no",
+            "LogLevel VERBOSE",
+            "MaxStartups 500",
+            "LoginGraceTime 60",
+        ]
         (self.folder / "sshd_config").write_text("\n".join(lines) + "\n")
 
     def command(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Moving many bytes fast, and knowing whether they arrived: a deterministic stream and its SHA-256.
 
-The buffers are large and the hashing runs outside the interpreter's lock, so two threads keep up with the relay.
+The buffers are large and hashing runs outside the interpreter's lock, so two threads keep up with a relay.
 """
 import functools
 import hashlib
@@ -9,7 +9,7 @@ import socket
 import struct
 
 BUFFER_BYTES = 1 << 20
-# Not a power of two: no power-of-two piece that is lost, doubled or swapped leaves the stream looking the same.
+# Not a power of two: a power-of-two piece that is lost, doubled or swapped never leaves the stream the same.
 PATTERN_BYTES = (1 << 20) + 4099
 _pattern = random.Random(20_261_123).randbytes(PATTERN_BYTES)
 
@@ -18,7 +18,7 @@ def send_pattern(sock: socket.socket, count: int) -> None:
     """The first `count` bytes of the endless stream."""
     view = memoryview(_pattern)
     while count > 0:
-        piece = view[:min(count, PATTERN_BYTES)]
+        piece = view[: min(count, PATTERN_BYTES)]
         sock.sendall(piece)
         count -= len(piece)
 
@@ -28,7 +28,7 @@ def pattern_digest(count: int) -> str:
     digest = hashlib.sha256()
     for _ in range(count // PATTERN_BYTES):
         digest.update(_pattern)
-    digest.update(_pattern[:count % PATTERN_BYTES])
+    digest.update(_pattern[: count % PATTERN_BYTES])
     return digest.hexdigest()
 
 

@@ -14,7 +14,9 @@ class Target:
     """Listens from its making to stop(); `handler` runs in a thread of its own for each connection, and the
     connection is closed when it returns. What handlers learn, they put into `results`."""
 
-    def __init__(self, handler: Handler, unix_path: Path | None = None, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, handler: Handler, unix_path: Path | None = None, port: int = 0, host: str = "127.0.0.1"
+    ) -> None:
         self.handler = handler
         self.results: queue.Queue[Any] = queue.Queue()
         self.accepted = 0
@@ -99,28 +101,34 @@ def digest_of_request(target: Target, connection: socket.socket) -> None:
 
 def source(count: int) -> Handler:
     """Sends `count` bytes of the pattern and closes."""
+
     def handler(target: Target, connection: socket.socket) -> None:
         send_pattern(connection, count)
+
     return handler
 
 
 def both_ways(count: int) -> Handler:
     """Sends `count` bytes while it reads; at the end of what it reads, sends that's SHA-256 and closes."""
+
     def handler(target: Target, connection: socket.socket) -> None:
         sender = threading.Thread(target=send_pattern, args=(connection, count), daemon=True)
         sender.start()
         _, digest = receive_digest(connection)
         sender.join()
         connection.sendall(digest.encode())
+
     return handler
 
 
 def ends_first(greeting: bytes) -> Handler:
     """Greets, shuts down its sending side, and puts the digest of the whole request into results."""
+
     def handler(target: Target, connection: socket.socket) -> None:
         connection.sendall(greeting)
         connection.shutdown(socket.SHUT_WR)
         target.results.put(receive_digest(connection))
+
     return handler
 
 

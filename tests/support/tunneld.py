@@ -42,7 +42,8 @@ class Outcome:
 
     def __str__(self) -> str:
         command = " ".join(self.args)
-        return f"tunneld {command}: exit {self.code} after {self.seconds:.2f} s\n--- out\n{self.out}--- err\n{self.err}---"
+        head = f"tunneld {command}: exit {self.code} after {self.seconds:.2f} s"
+        return f"{head}\n--- out\n{self.out}--- err\n{self.err}---"
 
 
 class Tunneld:
@@ -60,22 +61,38 @@ class Tunneld:
             each.chmod(0o700)
         self.mark = f"{LAB_VARIABLE}={folder}"
         self.environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        self.environment |= {"HOME": str(self.home), "XDG_CONFIG_HOME": str(self.config), "TERM": "dumb",
-                             "XDG_STATE_HOME": str(self.state), "XDG_RUNTIME_DIR": str(self.runtime),
-                             LAB_VARIABLE: str(folder)}
+        self.environment |= {
+            "HOME": str(self.home),
+            "XDG_CONFIG_HOME": str(self.config),
+            "TERM": "dumb",
+            "XDG_STATE_HOME": str(self.state),
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            LAB_VARIABLE: str(folder),
+        }
 
     def command(self, *args: str, prefix: Sequence[str] = ()) -> list[str]:
         return [*prefix, binary(), *args]
 
-    def start(self, *args: str, prefix: Sequence[str] = (), environment: dict[str, str] | None = None,
-              **more: Any) -> subprocess.Popen[str]:
+    def start(
+        self, *args: str, prefix: Sequence[str] = (), environment: dict[str, str] | None = None, **more: Any
+    ) -> subprocess.Popen[str]:
         """Runs it beside the test; the caller waits for it."""
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
-        return subprocess.Popen(self.command(*args, prefix=prefix), env=self.environment | (environment or {}),
-                                cwd=self.folder, text=True, **pipes)
+        return subprocess.Popen(
+            self.command(*args, prefix=prefix),
+            env=self.environment | (environment or {}),
+            cwd=self.folder,
+            text=True,
+            **pipes,
+        )
 
-    def run(self, *args: str, timeout: float = 60, prefix: Sequence[str] = (),
-            environment: dict[str, str] | None = None) -> Outcome:
+    def run(
+        self,
+        *args: str,
+        timeout: float = 60,
+        prefix: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
+    ) -> Outcome:
         begun = time.monotonic()
         process = self.start(*args, prefix=prefix, environment=environment)
         try:
@@ -83,7 +100,9 @@ class Tunneld:
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
-            raise AssertionError(f"tunneld {' '.join(args)} did not end within {timeout} s\n{out}{err}\n{self.log()}")
+            raise AssertionError(
+                f"tunneld {' '.join(args)} did not end within {timeout} s\n{out}{err}\n{self.log()}"
+            )
         return Outcome(args, process.returncode, out, err, time.monotonic() - begun)
 
     def ok(self, *args: str, **more: Any) -> Outcome:

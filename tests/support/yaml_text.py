@@ -1,4 +1,4 @@
-"""Writes nested dicts, lists and scalars as the block YAML that a person would write. Nothing reads YAML here."""
+"""Nested dicts, lists and scalars as the block YAML that a person would write. Nothing reads YAML here."""
 import json
 import re
 
@@ -20,7 +20,9 @@ def to_yaml(value: object, indent: int = 0) -> str:
         lines = []
         for key, item in value.items():
             nested = isinstance(item, dict) and item
-            lines.append(f"{pad}{key}:\n{to_yaml(item, indent + 1)}" if nested else f"{pad}{key}: {_inline(item)}\n")
+            lines.append(
+                f"{pad}{key}:\n{to_yaml(item, indent + 1)}" if nested else f"{pad}{key}: {_inline(item)}\n"
+            )
         return "".join(lines)
     return f"{pad}{_inline(value)}\n"
 

@@ -43,7 +43,7 @@ def includes_of(path: Path) -> list[tuple[int, str]]:
 
 
 def fault_of(folder: str, header: str) -> str | None:
-    """Why this folder may not include that; None when it may. `folder` is "include" for the public headers."""
+    """Why this folder may not include that; None when it may. `folder`: "include" for the public headers."""
     for library, (pattern, owner) in WRAPPED.items():
         if pattern.fullmatch(header) and folder != owner:
             return f"only src/{owner} may use {library}"
@@ -80,13 +80,31 @@ def findings(root: Path) -> list[str]:
 
 def check_myself() -> list[str]:
     """The mistakes that were missed, and the good lines that were blamed."""
-    bad = {"include/tunneld/a.h": "uv.h", "include/tunneld/b.h": "core/x.h", "src/core/a.h": "loop/x.h",
-           "src/core/b.cpp": "uv.h", "src/loop/a.cpp": "libssh/libssh.h", "src/config/a.cpp": "ssh/x.h",
-           "src/daemon/a.cpp": "yaml-cpp/yaml.h", "src/ssh/a.cpp": "trust/x.h", "src/cli/a.cpp": "daemon/tunnel.h",
-           "src/forward/a.cpp": "openssl/evp.h", "src/trust/a.cpp": "../core/x.h", "src/newcomer/a.cpp": "vector"}
-    good = {"include/tunneld/z.h": "tunneld/error.h", "include/tunneld/y.h": "vector", "src/loop/z.h": "uv.h",
-            "src/core/z.h": "tunneld/error.h", "src/ssh/z.h": "libssh/callbacks.h", "src/cli/z.cpp": "daemon/entry.h",
-            "src/daemon/z.cpp": "forward/x.h", "src/trust/z.cpp": "openssl/evp.h", "src/core/y.cpp": "sys/stat.h"}
+    bad = {
+        "include/tunneld/a.h": "uv.h",
+        "include/tunneld/b.h": "core/x.h",
+        "src/core/a.h": "loop/x.h",
+        "src/core/b.cpp": "uv.h",
+        "src/loop/a.cpp": "libssh/libssh.h",
+        "src/config/a.cpp": "ssh/x.h",
+        "src/daemon/a.cpp": "yaml-cpp/yaml.h",
+        "src/ssh/a.cpp": "trust/x.h",
+        "src/cli/a.cpp": "daemon/tunnel.h",
+        "src/forward/a.cpp": "openssl/evp.h",
+        "src/trust/a.cpp": "../core/x.h",
+        "src/newcomer/a.cpp": "vector",
+    }
+    good = {
+        "include/tunneld/z.h": "tunneld/error.h",
+        "include/tunneld/y.h": "vector",
+        "src/loop/z.h": "uv.h",
+        "src/core/z.h": "tunneld/error.h",
+        "src/ssh/z.h": "libssh/callbacks.h",
+        "src/cli/z.cpp": "daemon/entry.h",
+        "src/daemon/z.cpp": "forward/x.h",
+        "src/trust/z.cpp": "openssl/evp.h",
+        "src/core/y.cpp": "sys/stat.h",
+    }
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for name, header in {**bad, **good}.items():
@@ -95,7 +113,9 @@ def check_myself() -> list[str]:
         found = findings(root)
     blamed = {line.split(":")[0] for line in found}
     expected = {name for name in bad if "newcomer" not in name} | {"src/newcomer"}
-    return [f"missed: {name}" for name in expected - blamed] + [f"wrongly blamed: {name}" for name in blamed - expected]
+    return [f"missed: {name}" for name in expected - blamed] + [
+        f"wrongly blamed: {name}" for name in blamed - expected
+    ]
 
 
 def main() -> int:

@@ -1,0 +1,268 @@
+"""The commands around `up`: what they print, what they give back, what they leave."""
+import os
+import re
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from support import targets
+from support.lab import Lab, Tunnel
+from support.ports import answers, free_port
+from support.stream import ends_with, receive_exactly
+from support.transfers import assert_echoes
+from support.wait import wait_until
+
+
+@pytest.fixture
+def tunnel(lab: Lab) -> Tunnel:
+    return lab.profile("demo", lab.chain(2), {"echo": lab.target(targets.echo)})
+
+
+@pytest.mark.sanitized
+def test_up_prints_each_step_in_order_on_a_line_of_its_own(lab: Lab, tunnel: Tunnel) -> None:
+    outcome = tunnel.up()
+    hops = [f"127.0.0.1:{lab.hosts[name]['port']}" for name in ("hop1", "hop2")]
+    steps = [
+        rf"Connecting to {hops[0]}\.\.\. ok +\d+ ms",
+        r"Verifying host key SHA256:.*\.\.\. ok +pinned",
+        r"Authenticating \S+ \(publickey, .*id_hop1\)\.\.\. ok +\d+ ms",
+        rf"Opening channel to {hops[1]}\.\.\. ok +\d+ ms",
+        r"Verifying host key SHA256:.*\.\.\. ok +pinned",
+        r"Authenticating \S+ \(publickey, .*id_hop2\)\.\.\. ok +\d+ ms",
+        rf"Listening on 127\.0\.0\.1:{tunnel.port} -> 127\.0\.0\.1:\d+ \(echo\)",
+        r"demo is up",
+    ]
+    assert re.search("\n.*".join(steps), outcome.text), outcome
+    assert "\x1b" not in outcome.text
+
+
+@pytest.mark.sanitized
+def test_up_again_changes_nothing_and_keeps_connections(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    sessions = [hop["session"] for hop in tunnel.status()["hops"]]
+    with tunnel.connect() as client:
+        tunnel.up()
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+    assert [hop["session"] for hop in tunnel.status()["hops"]] == sessions
+
+
+@pytest.mark.sanitized
+def test_up_after_an_edit_uses_the_new_file(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    pid = lab.tunneld.pid
+    assert_echoes(tunnel)
+    lab.profiles["demo"]["forwards"]["echo"]["connect"] = lab.target(targets.digest_of_request).address
+    lab.save()
+    tunnel.up()
+    with tunnel.connect() as client:
+        client.shutdown(socket.SHUT_WR)
+        assert len(receive_exactly(client, 64)) == 64
+    assert lab.tunneld.pid == pid
+
+
+def test_up_after_an_edit_of_the_listen_address_moves_the_listener(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    old, tunnel.ports["echo"] = tunnel.port, free_port()
+    lab.profiles["demo"]["forwards"]["echo"]["listen"] = f"127.0.0.1:{tunnel.port}"
+    lab.save()
+    tunnel.up()
+    assert_echoes(tunnel)
+    assert not answers(old)
+
+
+@pytest.mark.sanitized
+def test_down_names_the_connected_clients_and_frees_the_port(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    with tunnel.connect() as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        outcome = lab.tunneld.ok("down", "demo", "--drain=0s")
+        name = Path("/proc/self/comm").read_text().strip()
+        for words in (f"127.0.0.1:{client.getsockname()[1]}", name, str(os.getpid()), "echo"):
+            assert words in outcome.text, outcome
+        assert ends_with(client, 5) in ("eof", "reset")
+    assert not answers(tunnel.port)
+    lab.tunneld.fails(3, "down", "demo")
+    lab.tunneld.fails(3, "status", "demo")
+
+
+def test_down_waits_for_clients_that_end_within_the_drain_time(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    with tunnel.connect() as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        down = lab.tunneld.start("down", "demo", "--drain=20s")
+        wait_until(lambda: not answers(tunnel.port), 5, "no new client is let in")
+        client.sendall(b"last words")
+        assert receive_exactly(client, 10) == b"last words"
+    out, err = down.communicate(timeout=10)
+    assert down.returncode == 0, out + err
+
+
+def test_down_all_takes_everything_down(lab: Lab, tunnel: Tunnel) -> None:
+    other = lab.profile("other", ["hop1"], {"echo": lab.target(targets.echo)})
+    lab.tunneld.up("demo", "other")
+    assert [each["name"] for each in lab.tunneld.ps()["profiles"]] == ["demo", "other"]
+    lab.tunneld.ok("down", "--all")
+    assert lab.tunneld.ps()["profiles"] == []
+    assert not answers(tunnel.port) and not answers(other.port)
+
+
+@pytest.mark.sanitized
+def test_restart_makes_new_sessions_and_keeps_the_listener_bound(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    sessions = [hop["session"] for hop in tunnel.status()["hops"]]
+    refused: list[bool] = []
+    stop = threading.Event()
+
+    def keep_trying() -> None:
+        while not stop.is_set():
+            if not answers(tunnel.port):
+                refused.append(True)
+
+    trier = threading.Thread(target=keep_trying, daemon=True)
+    trier.start()
+    for _ in range(3):
+        lab.tunneld.ok("restart", "demo")
+    stop.set()
+    trier.join()
+    assert not refused
+    assert_echoes(tunnel)
+    assert not set(sessions) & {hop["session"] for hop in tunnel.status()["hops"]}
+
+
+@pytest.mark.sanitized
+def test_exec_runs_a_command_with_the_address_and_gives_back_what_it_took(lab: Lab, tunnel: Tunnel) -> None:
+    outcome = lab.tunneld.ok("exec", "demo", "--", "env")
+    variables = dict(line.split("=", 1) for line in outcome.out.splitlines() if "=" in line)
+    for prefix in ("TUNNELD_ECHO", "TUNNELD"):
+        assert variables[f"{prefix}_HOST"] == "127.0.0.1"
+        assert variables[f"{prefix}_PORT"] == str(tunnel.port)
+        assert variables[f"{prefix}_ADDRESS"] == f"127.0.0.1:{tunnel.port}"
+    wait_until(lambda: lab.tunneld.ps()["profiles"] == [], 5, "what exec brought up is down again")
+    tunnel.up()
+    lab.tunneld.ok("exec", "demo", "--", "true")
+    assert tunnel.status()["state"] == "up"
+
+
+@pytest.mark.parametrize("code", [0, 3, 77])
+def test_exec_gives_the_commands_exit_code(lab: Lab, tunnel: Tunnel, code: int) -> None:
+    lab.tunneld.fails(code, "exec", "demo", "--", "sh", "-c", f"exit {code}")
+
+
+def test_exec_tells_psql_where_to_go(lab: Lab, tunnel: Tunnel) -> None:
+    lab.profiles["demo"]["forwards"]["echo"] |= {
+        "app": "postgresql",
+        "connect": f"127.0.0.1:{lab.postgres().port}",
+    }
+    lab.save()
+    outcome = lab.tunneld.ok(
+        "exec", "demo", "--", "psql", "-XAtq", "-U", "lab", "-d", "postgres", "-c", "select 6 * 7"
+    )
+    assert outcome.out.strip() == "42"
+
+
+def test_ps_and_status_hold_every_field_of_the_interface(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    document = lab.tunneld.ok("ps", "--json").json()
+    assert set(document) >= {"schema", "daemon", "profiles"}
+    assert re.fullmatch(r"\d+\.\d+\.\d+", document["daemon"]["version"])
+    profile = document["profiles"][0]
+    assert profile == tunnel.status() | {key: profile[key] for key in ("hops", "forwards")}
+    assert set(profile) >= {
+        "name",
+        "state",
+        "file",
+        "since",
+        "hops",
+        "forwards",
+        "last_error",
+        "next_retry_ms",
+        "reconnects",
+    }
+    assert profile["file"] == str(lab.tunneld.profiles / "lab.yaml")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", profile["since"])
+    for hop in profile["hops"]:
+        assert set(hop) >= {"name", "host", "address", "state", "session", "lanes", "rtt_ms", "shared_by"}
+    for forward in profile["forwards"]:
+        assert set(forward) >= {
+            "name",
+            "type",
+            "listen",
+            "connect",
+            "state",
+            "connections",
+            "held",
+            "total",
+            "bytes_in",
+            "bytes_out",
+        }
+    for command in (("ps",), ("status", "demo")):
+        assert "demo" in lab.tunneld.ok(*command).out
+
+
+def test_hosts_lists_the_vault(lab: Lab, tunnel: Tunnel) -> None:
+    lab.hosts["hop1"]["tags"] = ["edge"]
+    lab.save()
+    listed = lab.tunneld.ok("hosts").out
+    assert "hop1" in listed and "hop2" in listed and "edge" in listed
+    assert "hop2" not in lab.tunneld.ok("hosts", "hop1").out
+    assert lab.tunneld.ok("hosts", "--json").json()["schema"] == 1
+
+
+def test_logs_tell_the_story_and_follow_it(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    assert "hop1" in lab.tunneld.ok("logs", "demo").out
+    following = lab.tunneld.start("logs", "demo", "-f")
+    try:
+        assert following.stdout is not None
+        lab.tunneld.ok("down", "demo")
+        lines: list[str] = []
+        while not any("draining" in line or "down" in line for line in lines):
+            line = following.stdout.readline()
+            assert line, f"ended early: {lines}"
+            lines.append(line)
+    finally:
+        following.terminate()
+        following.communicate()
+
+
+def test_groups_tags_and_globs_name_several_profiles(lab: Lab, tunnel: Tunnel) -> None:
+    lab.profiles["demo"]["tags"] = ["orders"]
+    lab.top["groups"] = {"morning": ["demo", "other"]}
+    lab.profile("other", ["hop1"], {"echo": lab.target(targets.echo)})
+    for names, expected in {"@morning": ["demo", "other"], "@orders": ["demo"], "oth*": ["other"]}.items():
+        lab.tunneld.up(names)
+        assert [each["name"] for each in lab.tunneld.ps()["profiles"]] == expected
+        lab.tunneld.ok("down", "--all")
+
+
+def test_mistakes_of_usage_have_their_exit_codes(lab: Lab, tunnel: Tunnel) -> None:
+    assert "demo" in lab.tunneld.fails(4, "up", "demoo").text, "the nearest name is offered"
+    lab.tunneld.fails(4, "up", "@nobody")
+    lab.tunneld.fails(2, "up")
+    lab.tunneld.fails(2, "no-such-verb")
+    lab.tunneld.fails(2, "up", "demo", "--no-such-option")
+    lab.tunneld.fails(3, "restart", "demo")
+
+
+def test_an_on_demand_profile_dials_at_its_first_client(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)}, on_demand=True)
+    tunnel.up()
+    assert server.sessions() == 0
+    assert_echoes(tunnel)
+    assert server.sessions() == 1
+
+
+def test_up_gives_up_after_its_wait(lab: Lab) -> None:
+    server = lab.sshd()
+    relay = lab.relay_before(server)
+    relay.blackhole()
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
+    outcome = tunnel.fails(124, "--wait=1s")
+    assert "hop 1 of 1" in outcome.text or "127.0.0.1" in outcome.text, outcome
+    wait_until(lambda: server.sessions() == 0, 5, "nothing is left at the bastion")
+    assert not answers(tunnel.port)

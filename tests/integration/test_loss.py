@@ -1,0 +1,214 @@
+"""What happens to clients, listeners and the chain when a hop is lost, and how fast it is all back."""
+import socket
+import subprocess
+import threading
+
+import pytest
+from support import targets
+from support.lab import Lab, Tunnel
+from support.ports import answers
+from support.postgres import client_environment
+from support.scale import patience
+from support.stream import ends_with, receive_exactly
+from support.transfers import assert_echoes, assert_moves_both_ways, echoes
+from support.wait import Stopwatch, wait_until
+
+RESET_SECONDS = patience(1)
+BACK_SECONDS = patience(2)
+ALIVE = {"server_alive_interval": "1s", "server_alive_count_max": 2}
+BLACKHOLE_SECONDS = patience(1 * 2 + 1)
+
+
+def talking_client(tunnel: Tunnel) -> socket.socket:
+    client = tunnel.connect()
+    client.sendall(b"x")
+    assert receive_exactly(client, 1) == b"x"
+    return client
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_killed_hop_resets_clients_within_a_second_and_is_used_again_two_seconds_after_its_return(
+    lab: Lab, number: int
+) -> None:
+    hops = lab.chain(2)
+    tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    pid = lab.tunneld.pid
+    with talking_client(tunnel) as client:
+        hops[number - 1].kill()
+        assert ends_with(client, RESET_SECONDS) == "reset"
+    wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the profile says that it waits")
+    status = tunnel.status()
+    assert status["last_error"]["hop"] == f"hop{number}"
+    assert status["last_error"]["code"] in ("E-SESSION-LOST", "E-CONNECTION-REFUSED")
+    assert answers(tunnel.port), "the port refuses while the chain is down"
+    with tunnel.connect() as waiting:
+        waiting.sendall(b"held")
+        wait_until(lambda: tunnel.status()["forwards"][0]["held"] >= 1, 5, "the client is held")
+        hops[number - 1].start()
+        watch = Stopwatch()
+        assert receive_exactly(waiting, 4) == b"held"
+        assert watch.seconds < BACK_SECONDS
+    status = tunnel.status()
+    assert status["state"] == "up" and status["reconnects"] >= 1
+    assert lab.tunneld.pid == pid
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_blackhole_on_one_hop_only_is_seen_in_time_and_the_guilty_hop_named(lab: Lab, number: int) -> None:
+    hops = lab.chain(2)
+    for hop in hops:
+        lab.hosts[hop.name] |= ALIVE
+    relay = lab.relay_before(hops[number - 1])
+    tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    with talking_client(tunnel) as client:
+        relay.blackhole()
+        assert ends_with(client, BLACKHOLE_SECONDS) == "reset"
+    error = wait_until(lambda: tunnel.status()["last_error"], 5, "status tells the error")
+    assert (error["code"], error["hop"]) == ("E-KEEPALIVE-TIMEOUT", f"hop{number}")
+    if number == 2:
+        assert tunnel.status()["hops"][0]["state"] == "ready", "hop 1 was well all the time"
+    assert answers(tunnel.port)
+    relay.cut()
+    relay.blackhole(False)
+    assert_echoes(tunnel)
+
+
+def test_an_idle_chain_notices_a_blackhole_too(lab: Lab) -> None:
+    server = lab.sshd()
+    lab.hosts["bastion"] |= ALIVE
+    relay = lab.relay_before(server)
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    relay.blackhole()
+    wait_until(lambda: tunnel.status()["state"] != "up", BLACKHOLE_SECONDS + 1, "the loss is seen")
+    relay.cut()
+    relay.blackhole(False)
+    wait_until(lambda: tunnel.status()["state"] == "up", patience(10), "up again with no client asking")
+
+
+def test_a_slow_link_is_not_a_lost_one(lab: Lab) -> None:
+    server = lab.sshd()
+    lab.hosts["bastion"] |= ALIVE
+    relay = lab.relay_before(server)
+    relay.delay(0.3)
+    relay.throttle(200_000)
+    count = 800_000
+    tunnel = lab.profile("demo", [server], {"bulk": lab.target(targets.both_ways(count))})
+    tunnel.up()
+    assert_moves_both_ways(tunnel, count)
+    assert tunnel.status()["reconnects"] == 0
+
+
+def test_a_cut_connection_resets_clients_and_is_rebuilt_at_once(lab: Lab) -> None:
+    hops = lab.chain(2)
+    relay = lab.relay_before(hops[0])
+    tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    for _ in range(3):
+        with talking_client(tunnel) as client:
+            relay.cut()
+            assert ends_with(client, RESET_SECONDS) == "reset"
+        watch = Stopwatch()
+        assert_echoes(tunnel)
+        assert watch.seconds < BACK_SECONDS
+
+
+@pytest.mark.sanitized
+def test_the_port_never_refuses_while_the_bastion_is_killed_and_comes_back(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)}, hold_timeout="2s")
+    tunnel.up()
+    refused: list[bool] = []
+    stop = threading.Event()
+
+    def keep_trying() -> None:
+        while not stop.is_set():
+            if not answers(tunnel.port):
+                refused.append(True)
+
+    trier = threading.Thread(target=keep_trying, daemon=True)
+    trier.start()
+    for _ in range(2):
+        server.kill()
+        wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
+        server.start()
+        wait_until(lambda: tunnel.status()["state"] == "up", 10, "it is up again")
+    stop.set()
+    trier.join()
+    assert not refused
+
+
+def test_a_client_that_waits_longer_than_hold_timeout_is_reset(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)}, hold_timeout="1s")
+    tunnel.up()
+    server.kill()
+    wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
+    with tunnel.connect() as client:
+        watch = Stopwatch()
+        assert ends_with(client, patience(3)) == "reset"
+        assert watch.seconds > 0.8
+    server.start()
+    assert_echoes(tunnel)
+
+
+@pytest.mark.sanitized
+def test_a_held_psql_is_answered_within_two_seconds_of_the_bastions_return(lab: Lab) -> None:
+    hops = lab.chain(2)
+    tunnel = lab.profile("demo", hops, {"postgres": lab.postgres()}, hold_timeout="30s")
+    tunnel.up()
+    hops[0].kill()
+    wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
+    query = subprocess.Popen(
+        ["psql", "-XAtqc", "select 6 * 7"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=client_environment("127.0.0.1", tunnel.port),
+    )
+    wait_until(lambda: tunnel.status()["forwards"][0]["held"] >= 1, 10, "psql is held")
+    wait_until(
+        lambda: lab.tunneld.last_error("demo")["code"] == "E-CONNECTION-REFUSED", 10, "it has dialled in vain"
+    )
+    hops[0].start()
+    watch = Stopwatch()
+    out, _ = query.communicate(timeout=patience(20))
+    assert (query.returncode, out.strip()) == (0, "42")
+    assert watch.seconds < BACK_SECONDS
+
+
+def test_a_bastion_that_returns_with_another_key_is_not_trusted(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    server.kill()
+    wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
+    server.new_host_keys()
+    server.start()
+    wait_until(lambda: tunnel.status()["state"] == "needs_action", patience(10), "a person is wanted")
+    assert tunnel.status()["last_error"]["code"] == "E-HOST-KEY-CHANGED"
+    assert "authenticating user" not in server.log()
+
+
+def test_a_chain_that_is_lost_and_found_30_times_leaks_no_descriptor(lab: Lab) -> None:
+    hops = lab.chain(2)
+    relay = lab.relay_before(hops[0])
+    tunnel = lab.profile(
+        "demo", hops, {"echo": lab.target(targets.echo)}, reconnect={"initial_delay": "50ms"}
+    )
+    tunnel.up()
+    assert_echoes(tunnel)
+    before = lab.tunneld.descriptors()
+    for _ in range(30):
+        relay.cut()
+        wait_until(
+            lambda: echoes(tunnel),
+            patience(10),
+            "it echoes again; a client in the moment of the cut is reset",
+        )
+    wait_until(lambda: lab.tunneld.descriptors() <= before, 10, f"descriptors are back to {before}")
