@@ -1,4 +1,4 @@
-"""The show of packaging/try, once tunneld is built: the lab, the profile, `up`, a row, and the end of it all."""
+"""The show of packaging/try, once tunneld is built: the lab, the profile, `up`, a row, and the end of it."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def start_lab(lab: Lab) -> Tunnel:
     bastions = [lab.sshd("bastion-a"), lab.sshd("bastion-b")]
     for bastion in bastions:
         print(
-            f"{bastion.name}: an sshd of its own on 127.0.0.1:{bastion.port}, with its own host key and user key"
+            f"{bastion.name}: an sshd on 127.0.0.1:{bastion.port}, with a host key and a user key of its own"
         )
     database = lab.postgres()
     print(f"Postgres: 127.0.0.1:{database.port}; it stands for the database that only bastion-b can reach")
@@ -65,9 +65,7 @@ def keep(lab: Lab, tunnel: Tunnel) -> None:
     mine |= {"XDG_RUNTIME_DIR": lab.tunneld.environment["XDG_RUNTIME_DIR"]}
     settings = client_environment("127.0.0.1", tunnel.port)
     mine |= {name: settings[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE")}
-    say(
-        "Left running. In a shell of yours (these lines send tunneld and psql to the lab, in that shell only):"
-    )
+    say("Left running. In a shell of yours (it sends tunneld and psql to the lab, in that shell only):")
     for name, value in mine.items():
         print(f"export {name}={shlex.quote(value)}")
     print(f"export PATH={shlex.quote(str(Path(binary()).parent))}:$PATH")

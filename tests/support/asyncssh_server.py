@@ -56,7 +56,10 @@ def _server_class(behaviour: str) -> type:
                 "forwarded-tcpip": lambda: self._connection.create_connection(
                     asyncssh.SSHTCPSession, "127.0.0.1", 9, "127.0.0.1", 9
                 ),
-                "auth-agent": lambda: asyncssh.connect_agent(self._connection),
+                "auth-agent": lambda: self._connection.create_agent_channel().open(asyncssh.SSHUNIXSession),
+                "x11": lambda: self._connection.create_x11_channel().open(
+                    asyncssh.SSHTCPSession, "127.0.0.1", 6000
+                ),
             }
             for kind, attempt in attempts.items():
                 try:

@@ -160,8 +160,8 @@ class Lab:
         forwards: dict[str, Target | Postgres | str],
         **more: Any,
     ) -> Tunnel:
-        """Adds a profile and writes the file. Each forward listens on 127.0.0.1 and a free port; it goes on to
-        a target, or to an address as a profile writes it. `more`: other keys of the profile."""
+        """Adds a profile and writes the file. Each forward listens on 127.0.0.1 and a free port; it goes on
+        to a target, or to an address as a profile writes it. `more`: other keys of the profile."""
         ports = {forward: free_port() for forward in forwards}
         self.profiles[name] = {
             "hops": [hop if isinstance(hop, str) else hop.name for hop in hops],

@@ -27,6 +27,8 @@ class Terminal:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             try:
+                for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+                    signal.signal(number, signal.SIG_DFL)  # a test run in the background has them ignored
                 os.execve(command[0], list(command), environment)
             finally:
                 os._exit(127)
