@@ -17,8 +17,9 @@ Milliseconds Backoff::next_delay() {
   const auto initial = std::max<long long>(reconnect_.initial_delay.count(), 1);
   const long long ceiling = initial > (limit >> doublings) ? limit : initial << doublings;
   // What is taken away is rounded down: a delay never falls below half of its ceiling, and is never nothing.
-  const double taken = static_cast<double>(ceiling / 2) * (1.0 - random_unit_());
-  return Milliseconds(ceiling - static_cast<long long>(taken));
+  const long long half = ceiling / 2;
+  const double taken = static_cast<double>(half) * (1.0 - random_unit_());
+  return Milliseconds(ceiling - std::min(static_cast<long long>(taken), half));
 }
 
 }  // namespace tunneld
