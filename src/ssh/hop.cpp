@@ -201,6 +201,9 @@ void Hop::verify_host_key() {
 }
 
 void Hop::handle_unknown_key(const HostKeyVerdict& verdict) {
+  // With a known_hosts file that cannot be read, unknown may be changed: only a person may say yes.
+  if (!verdict.problem.empty() && host_.strict_host_key_checking == StrictHostKeyChecking::accept_new)
+    return event(HopEvent::key_unknown);
   switch (host_.strict_host_key_checking) {
     case StrictHostKeyChecking::accept_new: return accept_host_key(true, "new, recorded");
     case StrictHostKeyChecking::ask: return event(HopEvent::key_unknown);

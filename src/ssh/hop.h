@@ -72,6 +72,7 @@ class Hop : private SessionObserver, private RelayOwner {
   const Error& error() const { return error_; }
   Session* session() { return session_.get(); }
   const Liveness* liveness() const { return liveness_.get(); }
+  double rtt_ms() const { return session_ ? session_->rtt_ms() : -1; }  // negative when not known
   const std::string& address() const { return address_; }  // "192.0.2.1:22" of the first hop; else "host:port"
 
  private:

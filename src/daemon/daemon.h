@@ -1,0 +1,38 @@
+// The daemon: its loop, its stores, its tunnels and its control socket, wired together.
+#pragma once
+
+#include <memory>
+
+#include "daemon/control_server.h"
+#include "daemon/entry.h"
+#include "daemon/gatekeeper.h"
+#include "daemon/log.h"
+#include "daemon/tunnel_set.h"
+#include "loop/loop.h"
+#include "loop/signals.h"
+#include "trust/host_keys.h"
+
+namespace tunneld::daemon {
+
+class Daemon {
+ public:
+  Daemon(const DaemonOptions& options, UniqueFd control_listener, std::optional<trust::PeerOwner> peers);
+
+  // Until a signal or a request ends it; everything is closed then.
+  void run();
+
+ private:
+  std::unique_ptr<Request> dispatch(const control::Request& request, std::uint64_t client, Replies& replies);
+  void report(const control::Request& request, Replies& replies);
+  void stop();
+
+  Log log_;
+  loop::Loop loop_;
+  trust::HostKeys keys_;
+  Gatekeeper gatekeeper_;
+  std::unique_ptr<TunnelSet> tunnels_;
+  std::unique_ptr<ControlServer> server_;
+  std::vector<std::unique_ptr<loop::SignalWatch>> signals_;
+};
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,92 @@
+#include "daemon/down_request.h"
+
+#include <utility>
+
+namespace tunneld::daemon {
+namespace {
+
+using control::Json;
+using Kind = control::Reply::Kind;
+
+constexpr std::int64_t kMaxDrainMs = 3600LL * 1000;
+constexpr std::int64_t kDefaultDrainMs = 5'000;
+
+}  // namespace
+
+DownRequest::DownRequest(TunnelSet& tunnels, Gatekeeper& gatekeeper, const control::Request& request, Replies& replies,
+                         std::function<void()> when_done)
+    : tunnels_(tunnels),
+      gatekeeper_(gatekeeper),
+      args_(request.args),
+      all_(request.verb == "shutdown" || control::get_bool(request.args, "all")),
+      replies_(replies),
+      when_done_(std::move(when_done)) {}
+
+DownRequest::~DownRequest() { cancel(); }
+
+void DownRequest::start() {
+  std::vector<Tunnel*> tunnels;
+  if (all_) {
+    tunnels = tunnels_.all();
+  } else {
+    for (const std::string& name : control::get_strings(args_, "names")) {
+      if (Tunnel* tunnel = tunnels_.find(name)) {
+        tunnels.push_back(tunnel);
+        continue;
+      }
+      if (exit_code_ == 0) exit_code_ = static_cast<int>(ExitCode::not_up);
+      Error error{ErrorCode::not_up, name + " is not up", {}, "", "tunneld ps shows what is"};
+      error.where.profile = name;
+      replies_.send(Kind::event, {{"kind", "profile_failed"}, {"profile", name}, {"error", control::to_json(error)}});
+    }
+  }
+  for (Tunnel* tunnel : tunnels) going_[tunnel->profile().name] = clients_of(*tunnel);
+  for (Tunnel* tunnel : tunnels) begin(*tunnel);
+  finish_if_done();
+}
+
+void DownRequest::begin(Tunnel& tunnel) {
+  const std::int64_t drain_ms = control::get_integer_in(args_, "drain_ms", 0, kMaxDrainMs, kDefaultDrainMs);
+  tunnels_.take_down(tunnel.profile().name, static_cast<std::uint64_t>(drain_ms), *this);
+}
+
+Json DownRequest::clients_of(const Tunnel& tunnel) {
+  Json clients = Json::array();
+  constexpr std::size_t kMaxNamed = 50;  // each is looked for in /proc; a person reads no more, and a frame is bounded
+  for (const auto& forward : tunnel.forwards()) {
+    for (const auto& [key, client] : forward->clients()) {
+      if (clients.size() >= kMaxNamed) return clients;
+      const std::optional<trust::Process> process = gatekeeper_.process_behind(client->fd());
+      clients.push_back({{"forward", forward->forward().name},
+                         {"peer", client->peer()},
+                         {"process", process ? process->name : ""},
+                         {"pid", process ? process->pid : 0}});
+    }
+  }
+  return clients;
+}
+
+void DownRequest::tunnel_down(Tunnel& tunnel) {
+  const auto found = going_.find(tunnel.profile().name);
+  if (found == going_.end()) return;
+  if (!finished_)
+    replies_.send(Kind::event,
+                  {{"kind", "profile_down"}, {"profile", found->first}, {"clients", std::move(found->second)}});
+  going_.erase(found);
+  finish_if_done();
+}
+
+void DownRequest::finish_if_done() {
+  if (finished_ || !going_.empty()) return;
+  finished_ = true;
+  const std::function<void()> when_done = when_done_;
+  replies_.send(Kind::result, {{"exit_code", exit_code_}});  // the last: this is retired
+  if (when_done) when_done();
+}
+
+void DownRequest::cancel() {
+  finished_ = true;
+  for (const auto& [name, clients] : std::exchange(going_, {})) tunnels_.release(name, *this);
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,50 @@
+#include "daemon/gatekeeper.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "trust/private_dir.h"
+
+namespace tunneld::daemon {
+
+std::optional<trust::PeerIdentity> Gatekeeper::identify(int fd) {
+  if (!peers_) return std::nullopt;
+  sockaddr_storage client{};
+  sockaddr_storage server{};
+  socklen_t client_length = sizeof client;
+  socklen_t server_length = sizeof server;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&client), &client_length) != 0 ||
+      ::getsockname(fd, reinterpret_cast<sockaddr*>(&server), &server_length) != 0)
+    return std::nullopt;
+  return peers_->find(reinterpret_cast<const sockaddr*>(&client), reinterpret_cast<const sockaddr*>(&server));
+}
+
+std::string Gatekeeper::refusal(const Access& access, const Endpoint& listen, int fd) {
+  if (access.kind == Access::Kind::any) return "";
+  std::optional<uid_t> uid;
+  if (listen.kind == Endpoint::Kind::unix_socket) {
+    uid = trust::peer_uid(fd);
+  } else if (const std::optional<trust::PeerIdentity> peer = identify(fd)) {
+    uid = peer->uid;
+  }
+  if (!uid) return "its user cannot be told";
+  if (trust::allowed(access, *uid, ::getuid())) return "";
+  return "it belongs to uid " + std::to_string(*uid);
+}
+
+std::optional<trust::Process> Gatekeeper::process_behind(int fd) {
+  const std::optional<trust::PeerIdentity> peer = identify(fd);
+  return peer ? trust::find_process_by_inode(peer->inode) : std::nullopt;
+}
+
+void name_port_owner(Error& error, const Endpoint& endpoint) {
+  if (error.code != ErrorCode::port_in_use) return;
+  const std::optional<trust::SocketOwner> owner =
+      endpoint.kind == Endpoint::Kind::unix_socket ? trust::find_unix_listener(endpoint.path)
+                                                   : trust::find_listener(endpoint.host, endpoint.port);
+  if (!owner) return;
+  error.message += " by " + trust::to_string(*owner);
+  error.cause = trust::to_string(*owner) + " listens there";
+}
+
+}  // namespace tunneld::daemon

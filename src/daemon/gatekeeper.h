@@ -1,0 +1,34 @@
+// Who may use a listener (trust.md, another user of this machine), and who is at the other end of a socket.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include <tunneld/error.h>
+#include <tunneld/profile.h>
+
+#include "trust/peer_owner.h"
+#include "trust/port_owner.h"
+
+namespace tunneld::daemon {
+
+class Gatekeeper {
+ public:
+  explicit Gatekeeper(std::optional<trust::PeerOwner> peers) : peers_(std::move(peers)) {}
+
+  // Empty when the client at the accepted socket `fd` may come in; else why not.
+  std::string refusal(const Access& access, const Endpoint& listen, int fd);
+  // The process at the other end of an accepted TCP socket. Reads /proc: for talk, not for each connection.
+  std::optional<trust::Process> process_behind(int fd);
+
+ private:
+  std::optional<trust::PeerIdentity> identify(int fd);
+  std::optional<trust::PeerOwner> peers_;
+};
+
+// Says who holds the address that could not be bound, if that can be found out.
+void name_port_owner(Error& error, const Endpoint& endpoint);
+
+}  // namespace tunneld::daemon

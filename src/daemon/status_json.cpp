@@ -1,0 +1,76 @@
+#include "daemon/status_json.h"
+
+#include <fmt/chrono.h>
+
+#include <cmath>
+
+#include "core/control/message.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using control::Json;
+
+std::string utc(std::chrono::system_clock::time_point time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
+Json hop_json(const Host& host, const ssh::Hop* hop, std::uint64_t session_number) {
+  Json json = {{"name", host.name},       {"host", host.name},   {"address", nullptr}, {"state", "idle"},
+               {"session", nullptr},      {"lanes", 0},          {"rtt_ms", nullptr},  {"shared_by", Json::array()}};
+  if (hop == nullptr) return json;
+  json["state"] = to_string(hop->state());
+  if (!hop->address().empty()) json["address"] = hop->address();
+  if (session_number != 0) json["session"] = session_number;
+  if (hop->state() == HopState::ready) json["lanes"] = 1;
+  if (hop->rtt_ms() >= 0) json["rtt_ms"] = std::round(hop->rtt_ms() * 10) / 10;
+  return json;
+}
+
+Json forward_json(const forward::LocalForward& forward) {
+  const forward::ForwardCounters counters = forward.counters();
+  return {{"name", forward.forward().name},
+          {"type", "local"},
+          {"app", forward.forward().app},
+          {"listen", to_string(forward.listen_endpoint())},
+          {"connect", to_string(forward.forward().connect)},
+          {"state", forward.listening() ? "listening" : "not_listening"},
+          {"connections", forward.connections()},
+          {"held", forward.held()},
+          {"total", counters.total},
+          {"bytes_in", counters.bytes_in},
+          {"bytes_out", counters.bytes_out}};
+}
+
+Json error_json(const RecordedError& recorded) {
+  Json json = control::to_json(recorded.error);
+  json["hop"] = recorded.error.where.hop;
+  json["at"] = utc(recorded.at);
+  return json;
+}
+
+}  // namespace
+
+Json to_json(const Tunnel& tunnel) {
+  const Profile& profile = tunnel.profile();
+  Json hops = Json::array();
+  for (std::size_t i = 0; i < profile.hops.size(); ++i) {
+    const ssh::Chain* chain = tunnel.chain();
+    hops.push_back(chain == nullptr ? hop_json(profile.hops[i], nullptr, 0)
+                                    : hop_json(profile.hops[i], chain->hops()[i].get(), chain->session_number(i)));
+  }
+  Json forwards = Json::array();
+  for (const auto& forward : tunnel.forwards()) forwards.push_back(forward_json(*forward));
+  return {{"name", profile.name},
+          {"description", profile.description},
+          {"state", to_string(tunnel.state())},
+          {"file", profile.position.file},
+          {"since", utc(tunnel.since())},
+          {"hops", std::move(hops)},
+          {"forwards", std::move(forwards)},
+          {"last_error", tunnel.last_error() ? error_json(*tunnel.last_error()) : Json(nullptr)},
+          {"next_retry_ms", tunnel.next_retry_ms() ? Json(*tunnel.next_retry_ms()) : Json(nullptr)},
+          {"reconnects", tunnel.reconnects()}};
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,285 @@
+#include "daemon/tunnel.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace tunneld::daemon {
+namespace {
+
+// A client that waits must not wait for a long backoff: this often a dial is made while one does.
+constexpr std::uint64_t kHeldDialIntervalMs = 900;
+// A chain that stood this long has ended its series of failures.
+constexpr std::uint64_t kStableMs = 10'000;
+// How often a listener that could not be bound is tried again.
+constexpr std::uint64_t kRebindIntervalMs = 2'000;
+
+double random_unit() {
+  static std::mt19937_64 engine{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0.0, 1.0)(engine);
+}
+
+}  // namespace
+
+Tunnel::Tunnel(const TunnelServices& services, Profile profile, CallerSetting caller, TunnelObserver& observer)
+    : services_(services),
+      profile_(std::move(profile)),
+      caller_(std::move(caller)),
+      observer_(observer),
+      since_(std::chrono::system_clock::now()),
+      backoff_(profile_.reconnect, random_unit),
+      retry_(services.loop, [this] {
+        retry_at_ms_ = 0;
+        event(TunnelEvent::retry_due);
+      }),
+      drain_(services.loop, [this] { event(TunnelEvent::drained); }),
+      rebind_(services.loop, [this] {
+        bind();
+        event(TunnelEvent::forwards_changed);
+      }),
+      idle_(services.loop, [this] { event(TunnelEvent::idle); }) {
+  for (const Forward& forward : profile_.forwards)
+    forwards_.push_back(std::make_unique<forward::LocalForward>(
+        services.loop, forward, profile_.hops.back(), static_cast<std::uint64_t>(profile_.hold_timeout.count()),
+        static_cast<forward::ForwardObserver&>(*this)));
+}
+
+Tunnel::~Tunnel() { close_all(); }
+
+void Tunnel::up() { event(TunnelEvent::up); }
+void Tunnel::restart() { event(TunnelEvent::restart); }
+
+void Tunnel::down(std::uint64_t drain_ms) {
+  drain_ms_ = drain_ms;
+  event(TunnelEvent::down);
+}
+
+void Tunnel::answer(bool accept) {
+  if (chain_) chain_->answer(accept);
+}
+
+bool Tunnel::settled() const {
+  switch (state_) {
+    case TunnelState::up:
+    case TunnelState::degraded:
+    case TunnelState::backing_off:
+    case TunnelState::needs_action: return true;
+    case TunnelState::down:
+    case TunnelState::starting:
+    case TunnelState::draining: return false;
+  }
+  return false;
+}
+
+TunnelContext Tunnel::context() const {
+  const bool all_listening =
+      std::all_of(forwards_.begin(), forwards_.end(), [](const auto& forward) { return forward->listening(); });
+  return {profile_.on_demand, heals_, all_listening, clients_held()};
+}
+
+bool Tunnel::clients_held() const {
+  return std::any_of(forwards_.begin(), forwards_.end(), [](const auto& forward) { return forward->held() > 0; });
+}
+
+// The one place where the state changes.
+void Tunnel::event(TunnelEvent event) {
+  const TunnelStep result = step(state_, context(), event);
+  if (result.legality != Legality::legal) return;
+  const TunnelState from = std::exchange(state_, result.next);
+  if (from != state_) {
+    since_ = std::chrono::system_clock::now();
+    services_.log.info(profile_.name, std::string(to_string(from)) + " -> " + std::string(to_string(state_)) + " (" +
+                                          result.reason + ")");
+  }
+  for (const TunnelAction action : result.actions) perform(action);
+  if (state_ == TunnelState::down) return observer_.tunnel_down(*this);
+  // Binding may have changed the fact that tells up from degraded.
+  const bool standing = state_ == TunnelState::up || state_ == TunnelState::degraded;
+  if (standing && context().all_listening != (state_ == TunnelState::up))
+    return this->event(TunnelEvent::forwards_changed);
+  if (settled()) observer_.tunnel_settled(*this);
+}
+
+void Tunnel::perform(TunnelAction action) {
+  switch (action) {
+    case TunnelAction::bind: return bind();
+    case TunnelAction::dial: return dial();
+    case TunnelAction::drop_chain: return drop_chain();
+    case TunnelAction::schedule_retry: {
+      const auto delay = static_cast<std::uint64_t>(backoff_.next_delay().count());
+      return schedule_retry(clients_held() ? std::min(delay, until_held_dial_ms()) : delay);
+    }
+    case TunnelAction::hasten_retry: return schedule_retry(until_held_dial_ms());
+    case TunnelAction::serve_held:
+      for (const auto& forward : forwards_) forward->serve_held();
+      return watch_idleness();
+    case TunnelAction::begin_drain: return begin_drain();
+    case TunnelAction::close_all: return close_all();
+  }
+}
+
+void Tunnel::bind() {
+  for (const auto& forward : forwards_) {
+    const bool listened = forward->listening();
+    if (Result<void> result = forward->listen(); !result) {
+      Error error = result.error();
+      name_port_owner(error, forward->forward().listen);
+      // A rebind that fails as before says nothing new.
+      if (!last_error_ || last_error_->error.message != error.message) note_error(std::move(error));
+    } else if (!listened) {
+      services_.log.info(profile_.name, "listening on " + to_string(forward->listen_endpoint()) + " -> " +
+                                            to_string(forward->forward().connect) + " (" + forward->forward().name + ")");
+    }
+  }
+  if (context().all_listening)
+    rebind_.stop();
+  else
+    rebind_.start(kRebindIntervalMs);
+}
+
+void Tunnel::dial() {
+  retry_.stop();
+  retry_at_ms_ = 0;
+  last_dial_ms_ = services_.loop.precise_now_ms();
+  drop_chain();
+  chain_ = std::make_unique<ssh::Chain>(services_.loop, profile_.hops, caller_.home, caller_.agent_path, services_.keys,
+                                        static_cast<ssh::ChainObserver&>(*this));
+  chain_->start();
+}
+
+void Tunnel::drop_chain() {
+  idle_.stop();
+  if (!chain_) return;
+  chain_->stop();
+  services_.loop.retire(std::move(chain_));
+}
+
+std::uint64_t Tunnel::until_held_dial_ms() const {
+  const std::uint64_t due = last_dial_ms_ + kHeldDialIntervalMs;
+  const std::uint64_t now = services_.loop.precise_now_ms();
+  return due > now ? due - now : 0;
+}
+
+void Tunnel::schedule_retry(std::uint64_t delay_ms) {
+  const std::uint64_t at = services_.loop.precise_now_ms() + delay_ms;
+  if (retry_at_ms_ != 0 && retry_at_ms_ <= at) return;  // it is timed earlier already
+  retry_at_ms_ = at;
+  retry_.start(delay_ms);
+}
+
+std::optional<std::uint64_t> Tunnel::next_retry_ms() const {
+  if (retry_at_ms_ == 0) return std::nullopt;
+  const std::uint64_t now = services_.loop.precise_now_ms();
+  return retry_at_ms_ > now ? retry_at_ms_ - now : 0;
+}
+
+void Tunnel::begin_drain() {
+  retry_.stop();
+  retry_at_ms_ = 0;
+  rebind_.stop();
+  for (const auto& forward : forwards_) forward->stop_listening();
+  const bool nobody = connections() == 0 || !chain_ || !chain_->ready();
+  // By the timer in either case: the caller has still to hear that the draining has begun.
+  drain_.start(nobody ? 0 : drain_ms_);
+}
+
+void Tunnel::close_all() {
+  retry_.stop();
+  retry_at_ms_ = 0;
+  drain_.stop();
+  rebind_.stop();
+  for (const auto& forward : forwards_) {
+    forward->stop_listening();
+    forward->reset_clients();
+  }
+  drop_chain();
+}
+
+void Tunnel::note_error(Error error) {
+  error.where.profile = profile_.name;
+  if (error.where.position.empty()) error.where.position = to_string(profile_.position);
+  services_.log.error(profile_.name, std::string(error_info(error.code).name) + ": " + error.message +
+                                         (error.where.hop.empty() ? "" : " (hop " + error.where.hop + ")") +
+                                         (error.cause.empty() ? "" : "; " + error.cause));
+  last_error_ = RecordedError{std::move(error), std::chrono::system_clock::now()};
+}
+
+void Tunnel::chain_progress(int number, const Host& host, const ssh::HopProgress& progress) {
+  observer_.tunnel_progress(*this, number, host, progress);
+}
+
+void Tunnel::chain_hop_changed(int, const Host& host, HopState from, HopState to, const char* reason) {
+  services_.log.info(profile_.name, "hop " + host.name + ": " + std::string(to_string(from)) + " -> " +
+                                        std::string(to_string(to)) + " (" + reason + ")");
+}
+
+bool Tunnel::chain_asks(const Host& host, const std::string& text, const HostKey& key) {
+  return observer_.tunnel_asks(*this, host, text, key);
+}
+
+void Tunnel::chain_ready() {
+  if (std::exchange(was_ready_, true)) ++reconnects_;
+  ready_since_ms_ = services_.loop.precise_now_ms();
+  event(TunnelEvent::chain_ready);
+}
+
+void Tunnel::chain_failed(const Error& error) {
+  heals_ = error_info(error.code).heals;
+  if (ready_since_ms_ != 0 && services_.loop.precise_now_ms() - ready_since_ms_ >= kStableMs) backoff_.reset();
+  ready_since_ms_ = 0;
+  note_error(error);
+  event(TunnelEvent::chain_failed);
+}
+
+bool Tunnel::forward_admits(forward::LocalForward& forward, const forward::Accepted& client) {
+  Error error;
+  if (connections() >= static_cast<std::size_t>(profile_.max_connections)) {
+    error = {ErrorCode::too_many_connections, "a client of " + to_string(forward.listen_endpoint()) + " was reset", {},
+             "all " + std::to_string(profile_.max_connections) + " connections (max_connections) are in use",
+             "close some, or raise max_connections of this profile"};
+  } else if (const std::string why = services_.gatekeeper.refusal(profile_.access, forward.forward().listen, client.fd.get());
+             !why.empty()) {
+    error = {ErrorCode::peer_not_allowed, "a client of " + to_string(forward.listen_endpoint()) + " was reset", {}, why,
+             "set access of this profile to any, or to a list of users, if others may use it"};
+  } else {
+    return true;
+  }
+  error.where.forward = forward.forward().name;
+  note_error(std::move(error));
+  return false;
+}
+
+ssh::Session* Tunnel::forward_session() { return chain_ ? chain_->target() : nullptr; }
+
+void Tunnel::forward_holds(forward::LocalForward&) { event(TunnelEvent::client_waiting); }
+
+void Tunnel::forward_client_began(forward::LocalForward&, const forward::Client&) { idle_.stop(); }
+
+void Tunnel::forward_client_ended(forward::LocalForward&, const forward::Client&, const char*) {
+  if (connections() == 0) {
+    if (state_ == TunnelState::draining) drain_.start(0);
+    watch_idleness();
+  }
+  observer_.tunnel_client_ended(*this);
+}
+
+void Tunnel::forward_error(forward::LocalForward&, Error error) {
+  if (error.where.hop_number == 0 && !error.where.hop.empty()) {
+    error.where.hop_number = static_cast<int>(profile_.hops.size());
+    error.where.hop_count = static_cast<int>(profile_.hops.size());
+  }
+  note_error(std::move(error));
+}
+
+std::size_t Tunnel::connections() const {
+  std::size_t count = 0;
+  for (const auto& forward : forwards_) count += forward->connections();
+  return count;
+}
+
+void Tunnel::watch_idleness() {
+  if (!profile_.idle_timeout || connections() > 0 || !chain_ || !chain_->ready()) return;
+  idle_.start(static_cast<std::uint64_t>(profile_.idle_timeout->count()));
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,139 @@
+// One profile that somebody wants up: its listeners, its clients and its chain, driven by core's tunnel machine.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tunneld/error.h>
+#include <tunneld/host_key.h>
+#include <tunneld/profile.h>
+#include <tunneld/state.h>
+
+#include "core/backoff.h"
+#include "core/tunnel_machine.h"
+#include "daemon/gatekeeper.h"
+#include "daemon/log.h"
+#include "forward/local_forward.h"
+#include "loop/loop.h"
+#include "loop/timer.h"
+#include "ssh/chain.h"
+
+namespace tunneld::daemon {
+
+class Tunnel;
+
+class TunnelObserver {
+ public:
+  virtual ~TunnelObserver() = default;
+  virtual void tunnel_progress(Tunnel& tunnel, int hop, const Host& host, const ssh::HopProgress& progress) = 0;
+  // False when nobody can be asked. The answer comes by Tunnel::answer().
+  virtual bool tunnel_asks(Tunnel& tunnel, const Host& host, const std::string& text, const HostKey& key) = 0;
+  // It is up (or degraded), backs off or needs action: what `up` waits for.
+  virtual void tunnel_settled(Tunnel& tunnel) = 0;
+  // Everything is closed; it may be retired, not destroyed, from here.
+  virtual void tunnel_down(Tunnel& tunnel) = 0;
+  // A client has ended; memory may be given back when many have.
+  virtual void tunnel_client_ended(Tunnel& tunnel) = 0;
+};
+
+// What all tunnels of a daemon share.
+struct TunnelServices {
+  loop::Loop& loop;
+  HostKeyStore& keys;
+  Gatekeeper& gatekeeper;
+  Log& log;
+};
+
+// What the caller of `up` brings along.
+struct CallerSetting {
+  std::string home;
+  std::string agent_path;
+};
+
+struct RecordedError {
+  Error error;
+  std::chrono::system_clock::time_point at;
+};
+
+class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
+ public:
+  Tunnel(const TunnelServices& services, Profile profile, CallerSetting caller, TunnelObserver& observer);
+  ~Tunnel() override;
+
+  void up();
+  void restart();
+  // Stops accepting, waits for clients `drain_ms` at most, then closes everything and tells the observer.
+  void down(std::uint64_t drain_ms);
+  void answer(bool accept);
+  // The agent and home of whoever asked last are used for the next dial.
+  void set_caller(CallerSetting caller) { caller_ = std::move(caller); }
+
+  const Profile& profile() const { return profile_; }
+  TunnelState state() const { return state_; }
+  // Ready to serve: every forward listens, and the chain stands or is not wanted before a client comes.
+  bool serving() const { return state_ == TunnelState::up; }
+  bool settled() const;
+  std::chrono::system_clock::time_point since() const { return since_; }
+  const std::optional<RecordedError>& last_error() const { return last_error_; }
+  std::optional<std::uint64_t> next_retry_ms() const;  // from now on
+  std::uint64_t reconnects() const { return reconnects_; }
+  const ssh::Chain* chain() const { return chain_.get(); }
+  const std::vector<std::unique_ptr<forward::LocalForward>>& forwards() const { return forwards_; }
+  std::size_t connections() const;
+
+ private:
+  void chain_progress(int number, const Host& host, const ssh::HopProgress& progress) override;
+  void chain_hop_changed(int number, const Host& host, HopState from, HopState to, const char* reason) override;
+  bool chain_asks(const Host& host, const std::string& text, const HostKey& key) override;
+  void chain_ready() override;
+  void chain_failed(const Error& error) override;
+
+  bool forward_admits(forward::LocalForward& forward, const forward::Accepted& client) override;
+  ssh::Session* forward_session() override;
+  void forward_holds(forward::LocalForward& forward) override;
+  void forward_client_began(forward::LocalForward& forward, const forward::Client& client) override;
+  void forward_client_ended(forward::LocalForward& forward, const forward::Client& client, const char* reason) override;
+  void forward_error(forward::LocalForward& forward, Error error) override;
+
+  TunnelContext context() const;
+  void event(TunnelEvent event);
+  void perform(TunnelAction action);
+  void bind();
+  void dial();
+  void drop_chain();
+  void schedule_retry(std::uint64_t delay_ms);
+  std::uint64_t until_held_dial_ms() const;
+  void begin_drain();
+  void close_all();
+  void note_error(Error error);
+  void watch_idleness();
+  bool clients_held() const;
+
+  TunnelServices services_;
+  const Profile profile_;
+  CallerSetting caller_;
+  TunnelObserver& observer_;
+  TunnelState state_ = TunnelState::down;
+  std::chrono::system_clock::time_point since_;
+  std::vector<std::unique_ptr<forward::LocalForward>> forwards_;
+  std::unique_ptr<ssh::Chain> chain_;
+  Backoff backoff_;
+  bool heals_ = true;  // of the chain's last failure
+  std::optional<RecordedError> last_error_;
+  std::uint64_t reconnects_ = 0;
+  bool was_ready_ = false;
+  std::uint64_t ready_since_ms_ = 0;
+  std::uint64_t last_dial_ms_ = 0;
+  std::uint64_t retry_at_ms_ = 0;  // 0: none is timed
+  std::uint64_t drain_ms_ = 0;
+  loop::Timer retry_;
+  loop::Timer drain_;
+  loop::Timer rebind_;
+  loop::Timer idle_;
+};
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,148 @@
+#include "daemon/tunnel_set.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+
+namespace tunneld::daemon {
+namespace {
+
+// Memory that buffers of ended clients leave with the allocator is given back this long after the last of them.
+constexpr std::uint64_t kTrimDelayMs = 500;
+
+// Whether two definitions ask for the same work: where they stand in which files does not matter.
+bool same_work(Profile a, Profile b) {
+  for (Profile* profile : {&a, &b}) {
+    profile->position = {};
+    profile->files.clear();
+    profile->description.clear();
+    profile->tags.clear();
+    for (Host& host : profile->hops) {
+      host.position = {};
+      host.tags.clear();
+    }
+    for (Forward& forward : profile->forwards) forward.position = {};
+  }
+  return a == b;
+}
+
+}  // namespace
+
+Tunnel& TunnelSet::want(Profile profile, const CallerSetting& caller, TunnelObserver& waiter) {
+  choose_ports(profile);
+  Entry& entry = entries_[profile.name];
+  if (entry.tunnel && !same_work(entry.tunnel->profile(), profile)) {
+    services_.log.info(profile.name, "the profile has changed: it starts anew");
+    services_.loop.retire(std::move(entry.tunnel));
+  }
+  if (entry.tunnel)
+    entry.tunnel->set_caller(caller);
+  else
+    entry.tunnel = std::make_unique<Tunnel>(services_, std::move(profile), caller, static_cast<TunnelObserver&>(*this));
+  entry.waiters.push_back(&waiter);
+  return *entry.tunnel;
+}
+
+Tunnel* TunnelSet::find(const std::string& name) {
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? nullptr : found->second.tunnel.get();
+}
+
+std::vector<Tunnel*> TunnelSet::all() {
+  std::vector<Tunnel*> tunnels;
+  for (const auto& [name, entry] : entries_) tunnels.push_back(entry.tunnel.get());
+  return tunnels;
+}
+
+void TunnelSet::keep(const std::string& name) {
+  if (const auto found = entries_.find(name); found != entries_.end()) found->second.kept = true;
+}
+
+void TunnelSet::lease(const std::string& name, std::uint64_t holder) {
+  if (const auto found = entries_.find(name); found != entries_.end()) found->second.leases.insert(holder);
+}
+
+void TunnelSet::end_leases(std::uint64_t holder) {
+  std::vector<std::string> leased;
+  for (auto& [name, entry] : entries_)
+    if (entry.leases.erase(holder) > 0) leased.push_back(name);
+  for (const std::string& name : leased) drop_if_unwanted(name);
+}
+
+void TunnelSet::release(const std::string& name, TunnelObserver& waiter) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return;
+  std::erase(found->second.waiters, &waiter);
+  drop_if_unwanted(name);
+}
+
+void TunnelSet::drop_if_unwanted(const std::string& name) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return;
+  const Entry& entry = found->second;
+  if (entry.kept || !entry.leases.empty() || !entry.waiters.empty()) return;
+  entry.tunnel->down(0);
+}
+
+void TunnelSet::take_down(const std::string& name, std::uint64_t drain_ms, TunnelObserver& waiter) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return;
+  found->second.kept = false;
+  found->second.leases.clear();
+  found->second.waiters.push_back(&waiter);
+  found->second.tunnel->down(drain_ms);
+}
+
+std::vector<TunnelObserver*> TunnelSet::waiters_of(const Tunnel& tunnel) const {
+  const auto found = entries_.find(tunnel.profile().name);
+  if (found == entries_.end() || found->second.tunnel.get() != &tunnel) return {};
+  return found->second.waiters;
+}
+
+void TunnelSet::tunnel_progress(Tunnel& tunnel, int hop, const Host& host, const ssh::HopProgress& progress) {
+  for (TunnelObserver* waiter : waiters_of(tunnel)) waiter->tunnel_progress(tunnel, hop, host, progress);
+}
+
+bool TunnelSet::tunnel_asks(Tunnel& tunnel, const Host& host, const std::string& text, const HostKey& key) {
+  for (TunnelObserver* waiter : waiters_of(tunnel))
+    if (waiter->tunnel_asks(tunnel, host, text, key)) return true;
+  return false;
+}
+
+void TunnelSet::tunnel_settled(Tunnel& tunnel) {
+  remember_ports(tunnel);
+  for (TunnelObserver* waiter : waiters_of(tunnel)) waiter->tunnel_settled(tunnel);
+}
+
+void TunnelSet::tunnel_down(Tunnel& tunnel) {
+  const std::vector<TunnelObserver*> waiters = waiters_of(tunnel);
+  const auto found = entries_.find(tunnel.profile().name);
+  if (found == entries_.end() || found->second.tunnel.get() != &tunnel) return;
+  std::unique_ptr<Tunnel> ended = std::move(found->second.tunnel);
+  entries_.erase(found);
+  for (TunnelObserver* waiter : waiters) waiter->tunnel_down(*ended);
+  services_.loop.retire(std::move(ended));
+  trim_memory_soon();
+}
+
+void TunnelSet::tunnel_client_ended(Tunnel&) { trim_memory_soon(); }
+
+void TunnelSet::trim_memory_soon() { trim_.start(kTrimDelayMs); }
+
+void TunnelSet::trim() { ::malloc_trim(0); }
+
+void TunnelSet::remember_ports(const Tunnel& tunnel) {
+  for (const auto& forward : tunnel.forwards())
+    if (forward->listening() && forward->forward().listen.port == 0)
+      ports_[{tunnel.profile().name, forward->forward().name}] = forward->listen_endpoint().port;
+}
+
+void TunnelSet::choose_ports(Profile& profile) const {
+  for (Forward& forward : profile.forwards) {
+    if (forward.listen.kind != Endpoint::Kind::tcp || forward.listen.port != 0) continue;
+    if (const auto known = ports_.find({profile.name, forward.name}); known != ports_.end())
+      forward.listen.port = known->second;
+  }
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,61 @@
+// Every tunnel of the daemon, by profile name, and why each is there: somebody said `up`, somebody holds a lease, or a
+// request waits for it. With none of these left it goes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/tunnel.h"
+
+namespace tunneld::daemon {
+
+class TunnelSet : private TunnelObserver {
+ public:
+  explicit TunnelSet(const TunnelServices& services) : services_(services) {}
+
+  // The tunnel of this profile, made if there is none, replaced if it works from another definition. `waiter` keeps it
+  // until release().
+  Tunnel& want(Profile profile, const CallerSetting& caller, TunnelObserver& waiter);
+  Tunnel* find(const std::string& name);
+  std::vector<Tunnel*> all();
+
+  void keep(const std::string& name);                         // `up` has succeeded
+  void lease(const std::string& name, std::uint64_t holder);  // `exec` has
+  void end_leases(std::uint64_t holder);
+  void release(const std::string& name, TunnelObserver& waiter);
+  // Whoever wants it: it goes. `waiter` hears tunnel_down().
+  void take_down(const std::string& name, std::uint64_t drain_ms, TunnelObserver& waiter);
+
+ private:
+  struct Entry {
+    std::unique_ptr<Tunnel> tunnel;
+    bool kept = false;
+    std::set<std::uint64_t> leases;
+    std::vector<TunnelObserver*> waiters;
+  };
+  void tunnel_progress(Tunnel& tunnel, int hop, const Host& host, const ssh::HopProgress& progress) override;
+  bool tunnel_asks(Tunnel& tunnel, const Host& host, const std::string& text, const HostKey& key) override;
+  void tunnel_settled(Tunnel& tunnel) override;
+  void tunnel_down(Tunnel& tunnel) override;
+  void tunnel_client_ended(Tunnel& tunnel) override;
+
+  void drop_if_unwanted(const std::string& name);
+  void remember_ports(const Tunnel& tunnel);
+  void choose_ports(Profile& profile) const;
+  std::vector<TunnelObserver*> waiters_of(const Tunnel& tunnel) const;
+  void trim_memory_soon();
+
+  TunnelServices services_;
+  std::map<std::string, Entry> entries_;
+  // Ports that the system chose for port 0, kept for as long as the daemon knows the profile.
+  std::map<std::pair<std::string, std::string>, std::uint16_t> ports_;
+  loop::Timer trim_{services_.loop, [this] { trim(); }};
+  void trim();
+};
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,236 @@
+#include "daemon/up_request.h"
+
+#include <utility>
+
+#include "config/loader.h"
+#include "core/nearest.h"
+#include "core/sanitize.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using control::Json;
+using Kind = control::Reply::Kind;
+
+constexpr std::int64_t kMaxWaitMs = 24LL * 3600 * 1000;
+constexpr std::int64_t kDefaultWaitMs = 30'000;
+
+config::LoadResult load_profiles(const Json& args) {
+  config::LoadRequest request;
+  request.sources = control::get_strings(args, "sources");
+  request.overrides = control::get_string(args, "overrides");
+  request.home = control::get_string(args, "home");
+  request.user = control::get_string(args, "user");
+  // The variables are the caller's: the daemon's own environment is that of whoever happened to start it.
+  const Json* env = control::find(args, "env");
+  request.env = [env](const std::string& name) -> std::optional<std::string> {
+    if (env == nullptr || !env->is_object() || !env->contains(name) || !(*env)[name].is_string()) return std::nullopt;
+    return (*env)[name].get<std::string>();
+  };
+  return config::load(request);
+}
+
+Error missing_profile(const config::LoadResult& loaded, const std::string& name) {
+  for (const config::Finding& finding : loaded.findings) {
+    if (finding.warning) continue;
+    return {ErrorCode::profile_invalid, "the profile " + name + " cannot be loaded", {},
+            to_string(finding.position) + ": " + finding.message, "run tunneld check"};
+  }
+  return {ErrorCode::no_such_profile, "there is no profile named " + name, {}, "", "tunneld check lists the profile files"};
+}
+
+Json forwards_of(const Tunnel& tunnel) {
+  Json forwards = Json::array();
+  for (const auto& forward : tunnel.forwards())
+    forwards.push_back({{"name", forward->forward().name},
+                        {"listen", to_string(forward->listen_endpoint())},
+                        {"connect", to_string(forward->forward().connect)},
+                        {"app", forward->forward().app}});
+  return forwards;
+}
+
+const char* state_name(ssh::HopProgress::State state) {
+  switch (state) {
+    case ssh::HopProgress::State::started: return "started";
+    case ssh::HopProgress::State::ok: return "ok";
+    case ssh::HopProgress::State::failed: return "failed";
+  }
+  return "";
+}
+
+}  // namespace
+
+UpRequest::UpRequest(TunnelSet& tunnels, loop::Loop& loop, const control::Request& request, std::uint64_t client,
+                     Replies& replies)
+    : tunnels_(tunnels),
+      args_(request.args),
+      restart_(request.verb == "restart"),
+      interactive_(control::get_bool(request.args, "interactive")),
+      lease_(control::get_bool(request.args, "lease")),
+      client_(client),
+      replies_(replies),
+      names_(control::get_strings(request.args, "names")),
+      deadline_(loop, [this] { time_out(); }) {}
+
+UpRequest::~UpRequest() { give_up_waiting(); }
+
+void UpRequest::start() {
+  deadline_.start(static_cast<std::uint64_t>(control::get_integer_in(args_, "wait_ms", 1, kMaxWaitMs, kDefaultWaitMs)));
+  const config::LoadResult loaded = load_profiles(args_);
+  for (const std::string& name : names_) pending_[name];
+  for (const std::string& name : names_) {
+    const auto found = loaded.catalog.profiles.find(name);
+    if (found == loaded.catalog.profiles.end())
+      fail(name, missing_profile(loaded, name));
+    else
+      begin(name, found->second);
+  }
+  finish_if_done();
+}
+
+void UpRequest::begin(const std::string& name, const Profile& profile) {
+  Profile wanted = profile;
+  if (const Json* ports = control::find(args_, "ports"); ports != nullptr && ports->is_object()) {
+    for (Forward& forward : wanted.forwards)
+      if (const auto port = control::get_integer(*ports, forward.name); port && *port >= 0 && *port <= 65'535)
+        forward.listen.port = static_cast<std::uint16_t>(*port);
+  }
+  Tunnel& tunnel = tunnels_.want(
+      std::move(wanted), {control::get_string(args_, "home"), control::get_string(args_, "agent")}, *this);
+  pending_[name].was_serving = tunnel.serving() && !restart_;
+  if (restart_ && tunnel.state() != TunnelState::down)
+    tunnel.restart();
+  else
+    tunnel.up();
+  // Nothing more need be tried when a port is taken: the chain would come up for nothing.
+  for (const auto& forward : tunnel.forwards()) {
+    if (forward->listening() || !pending_[name].waiting) continue;
+    if (tunnel.last_error()) return fail(name, tunnel.last_error()->error);
+  }
+  if (tunnel.serving()) succeed(tunnel);
+}
+
+void UpRequest::tunnel_progress(Tunnel& tunnel, int hop, const Host& host, const ssh::HopProgress& progress) {
+  if (!pending_[tunnel.profile().name].waiting) return;
+  replies_.send(Kind::event, {{"kind", "step"},
+                              {"profile", tunnel.profile().name},
+                              {"hop", host.name},
+                              {"hop_number", hop},
+                              {"hop_count", tunnel.profile().hops.size()},
+                              {"step", progress.step},
+                              {"state", state_name(progress.state)},
+                              {"text", sanitize(progress.text)},
+                              {"detail", sanitize(progress.detail)},
+                              {"elapsed_ms", progress.elapsed_ms}});
+}
+
+bool UpRequest::tunnel_asks(Tunnel& tunnel, const Host& host, const std::string& text, const HostKey& key) {
+  // One question at a time: another profile's, asked meanwhile, would get this one's answer.
+  if (!interactive_ || !prompt_profile_.empty()) return false;
+  prompt_profile_ = tunnel.profile().name;
+  prompt_hop_ = host.name;
+  prompt_fingerprint_ = key.fingerprint;
+  replies_.send(Kind::prompt, {{"prompt", ++prompt_},
+                               {"kind", "host_key"},
+                               {"profile", prompt_profile_},
+                               {"hop", prompt_hop_},
+                               {"text", sanitize_lines(text)}});
+  return true;
+}
+
+void UpRequest::answer(std::int64_t prompt, const std::string& text) {
+  if (prompt != prompt_ || prompt_profile_.empty()) return;
+  const bool accepted = text == "yes" || text == prompt_fingerprint_;
+  if (!accepted && text != "no") {
+    const std::string again = text.starts_with("SHA256:") ? "That is not its fingerprint. " : "";
+    return replies_.send(Kind::prompt, {{"prompt", ++prompt_},
+                                        {"kind", "host_key"},
+                                        {"profile", prompt_profile_},
+                                        {"hop", prompt_hop_},
+                                        {"text", again + "Please type 'yes', 'no' or the fingerprint: "}});
+  }
+  Tunnel* tunnel = tunnels_.find(std::exchange(prompt_profile_, ""));
+  if (tunnel != nullptr) tunnel->answer(accepted);
+}
+
+void UpRequest::tunnel_settled(Tunnel& tunnel) {
+  const std::string name = tunnel.profile().name;
+  if (!pending_[name].waiting) return;
+  if (tunnel.serving()) return succeed(tunnel);
+  if (tunnel.last_error()) fail(name, tunnel.last_error()->error);
+}
+
+void UpRequest::tunnel_down(Tunnel& tunnel) {
+  const std::string name = tunnel.profile().name;
+  if (!pending_[name].waiting) return;
+  fail(name, tunnel.last_error() ? tunnel.last_error()->error
+                                 : Error{ErrorCode::interrupted, name + " was taken down meanwhile", {}, "", ""});
+}
+
+void UpRequest::succeed(Tunnel& tunnel) {
+  const std::string name = tunnel.profile().name;
+  Pending& pending = pending_[name];
+  if (!std::exchange(pending.waiting, false)) return;
+  if (lease_)
+    tunnels_.lease(name, client_);
+  else
+    tunnels_.keep(name);
+  const Json forwards = forwards_of(tunnel);
+  for (const Json& forward : forwards) {
+    Json event = {{"kind", "listening"}, {"profile", name}, {"forward", forward["name"]}};
+    for (const char* key : {"listen", "connect", "app"}) event[key] = forward[key];
+    if (!pending.was_serving) replies_.send(Kind::event, std::move(event));
+  }
+  replies_.send(Kind::event,
+                {{"kind", "profile_up"}, {"profile", name}, {"already", pending.was_serving}, {"forwards", forwards}});
+  tunnels_.release(name, *this);
+  finish_if_done();
+}
+
+void UpRequest::fail(const std::string& name, Error error) {
+  Pending& pending = pending_[name];
+  if (!std::exchange(pending.waiting, false)) return;
+  if (error.where.profile.empty()) error.where.profile = name;
+  pending.exit_code = static_cast<int>(error_info(error.code).exit_code);
+  replies_.send(Kind::event, {{"kind", "profile_failed"}, {"profile", name}, {"error", control::to_json(error)}});
+  tunnels_.release(name, *this);
+  finish_if_done();
+}
+
+void UpRequest::finish_if_done() {
+  if (finished_) return;
+  int exit_code = 0;
+  for (const std::string& name : names_) {
+    const Pending& pending = pending_[name];
+    if (pending.waiting) return;
+    if (exit_code == 0) exit_code = pending.exit_code;
+  }
+  finished_ = true;
+  deadline_.stop();
+  replies_.send(Kind::result, {{"exit_code", exit_code}});  // the last: this is retired
+}
+
+void UpRequest::time_out() {
+  const std::string waited = std::to_string(control::get_integer_in(args_, "wait_ms", 1, kMaxWaitMs, kDefaultWaitMs));
+  for (const std::string& name : names_) {
+    if (!pending_[name].waiting) continue;
+    Error error{ErrorCode::timed_out, name + " is not up after " + waited + " ms", {}, "--wait has passed",
+                "give it more time with --wait, or look at tunneld logs " + name};
+    if (Tunnel* tunnel = tunnels_.find(name); tunnel != nullptr && tunnel->last_error())
+      error.cause += "; last error: " + tunnel->last_error()->error.message;
+    fail(name, std::move(error));
+  }
+}
+
+void UpRequest::cancel() {
+  finished_ = true;
+  deadline_.stop();
+  give_up_waiting();
+}
+
+void UpRequest::give_up_waiting() {
+  for (auto& [name, pending] : pending_)
+    if (std::exchange(pending.waiting, false)) tunnels_.release(name, *this);
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,64 @@
+// `up` and `restart`: loads the profiles as they are now, wants their tunnels, tells every step, and ends when each has
+// come up or failed.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "daemon/control_server.h"
+#include "daemon/tunnel_set.h"
+
+namespace tunneld::daemon {
+
+class UpRequest : public Request, private TunnelObserver {
+ public:
+  UpRequest(TunnelSet& tunnels, loop::Loop& loop, const control::Request& request, std::uint64_t client,
+            Replies& replies);
+  ~UpRequest() override;
+
+  // Begins; may end at once. To be called when the request has been stored.
+  void start();
+  void answer(std::int64_t prompt, const std::string& text) override;
+  void cancel() override;
+
+ private:
+  struct Pending {
+    bool waiting = true;
+    bool was_serving = false;  // before this request
+    bool drawing_up = false;   // in want()
+    int exit_code = 0;
+  };
+  void begin(const std::string& name, const Profile& profile);
+  void tunnel_progress(Tunnel& tunnel, int hop, const Host& host, const ssh::HopProgress& progress) override;
+  bool tunnel_asks(Tunnel& tunnel, const Host& host, const std::string& text, const HostKey& key) override;
+  void tunnel_settled(Tunnel& tunnel) override;
+  void tunnel_down(Tunnel& tunnel) override;
+  void tunnel_client_ended(Tunnel&) override {}
+
+  void succeed(Tunnel& tunnel);
+  void fail(const std::string& name, Error error);
+  void finish_if_done();
+  void time_out();
+  void give_up_waiting();
+
+  TunnelSet& tunnels_;
+  const control::Json args_;
+  const bool restart_;
+  const bool interactive_;
+  const bool lease_;
+  const std::uint64_t client_;
+  Replies& replies_;
+  std::vector<std::string> names_;
+  std::map<std::string, Pending> pending_;
+  bool finished_ = false;
+  loop::Timer deadline_;
+  // The question that is open.
+  std::int64_t prompt_ = 0;
+  std::string prompt_profile_;
+  std::string prompt_hop_;
+  std::string prompt_fingerprint_;
+};
+
+}  // namespace tunneld::daemon
