@@ -7,6 +7,32 @@
 
 namespace tunneld::loop {
 
+namespace {
+
+[[noreturn]] void die_of_live_handles(uv_loop_t* loop) {
+  std::fputs("tunneld: the event loop still has handles at its end\n", stderr);
+  uv_print_all_handles(loop, stderr);
+  std::abort();
+}
+
+// Handles that nobody has closed, apart from `own`. Running the loop would wait for them for ever.
+bool has_live_handles(uv_loop_t* loop, const void* own) {
+  struct Search {
+    const void* own;
+    bool found;
+  } search{own, false};
+  uv_walk(
+      loop,
+      [](uv_handle_t* handle, void* data) {
+        auto& walk = *static_cast<Search*>(data);
+        if (handle != walk.own && uv_is_closing(handle) == 0) walk.found = true;
+      },
+      &search);
+  return search.found;
+}
+
+}  // namespace
+
 // An idle handle is active only while tasks wait: it keeps the loop from blocking in poll.
 struct Loop::Deferral {
   uv_idle_t idle;
@@ -24,16 +50,18 @@ Loop::Loop() : loop_(new uv_loop_t), deferral_(new Deferral) {
 }
 
 Loop::~Loop() {
-  // What tasks retire may retire more; each round runs with the loop still whole.
-  while (!tasks_.empty()) run_deferred();
+  // Jobs that still run may defer tasks when they end, and what tasks retire may retire more; so the idle handle goes
+  // last. A loop that was told to stop returns early once.
+  bool alive = true;
+  while (alive) {
+    while (!tasks_.empty()) run_deferred();
+    if (has_live_handles(loop_, &deferral_->idle)) die_of_live_handles(loop_);
+    alive = uv_run(loop_, UV_RUN_DEFAULT) != 0 || !tasks_.empty();
+  }
   uv_close(reinterpret_cast<uv_handle_t*>(&deferral_->idle),
            [](uv_handle_t* handle) { delete static_cast<Deferral*>(handle->data); });
   uv_run(loop_, UV_RUN_DEFAULT);
-  if (uv_loop_close(loop_) != 0) {
-    std::fputs("tunneld: the event loop still has handles at its end\n", stderr);
-    uv_print_all_handles(loop_, stderr);
-    std::abort();
-  }
+  if (uv_loop_close(loop_) != 0) die_of_live_handles(loop_);
   delete loop_;
 }
 
