@@ -31,7 +31,8 @@ Connector::Connector(Loop& loop, std::vector<SocketAddress> addresses, std::func
 Connector::~Connector() = default;
 
 void Connector::start_next() {
-  if (next_ >= addresses_.size()) return;
+  // Only a list without any address ends here.
+  if (next_ >= addresses_.size()) return finish(Connection{{}, {}, EDESTADDRREQ});
   const SocketAddress& address = addresses_[next_++];
   auto attempt = std::make_unique<Attempt>();
   attempt->address = address;
@@ -76,7 +77,9 @@ void Connector::attempt_failed(const SocketAddress& address, int error) {
 void Connector::finish(Connection connection) {
   stagger_.stop();
   attempts_.clear();
-  callback_(std::move(connection));  // may destroy this
+  // May destroy this, and must not destroy the callback that runs.
+  const std::function<void(Connection)> callback = std::move(callback_);
+  callback(std::move(connection));
 }
 
 }  // namespace tunneld::loop
