@@ -13,7 +13,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "cli/text.h"
+#include "core/nearest.h"
 
 namespace tunneld::cli {
 namespace {
@@ -96,7 +96,7 @@ std::vector<std::string> verbs_of(const Commands& commands) {
 }
 
 int unknown_verb(const std::string& verb, const Commands& commands, const Context& context) {
-  const std::string near = nearest(verb, verbs_of(commands));
+  const std::string near = nearest(verb, verbs_of(commands)).value_or("");
   return report_usage(
       "there is no command \"" + verb + "\"",
       near.empty() ? "\"tunneld --help\" lists the commands" : "did you mean \"tunneld " + near + "\"?",
@@ -125,7 +125,8 @@ int unknown_word(const CLI::App& app, const Command& command, const Context& con
   for (const CLI::App* part : {static_cast<const CLI::App*>(command.app), &app})
     for (const CLI::Option* option : part->get_options())
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  const std::string near = word.starts_with("--") ? nearest(word.substr(0, word.find('=')), known) : "";
+  const std::string near =
+      word.starts_with("--") ? nearest(word.substr(0, word.find('=')), known).value_or("") : "";
   return report_usage(
       word.starts_with('-') ? verb + " has no option " + word : verb + " does not take \"" + word + "\"",
       near.empty() ? "see \"tunneld " + verb + " --help\"" : "did you mean " + near + "?", context);
@@ -163,6 +164,7 @@ int dispatch(CLI::App& app, const std::vector<std::string>& words, const Command
 
 int run(const std::vector<std::string>& words, const Wiring& wiring) {
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGCHLD, SIG_DFL);  // a parent may have left it ignored, and waitpid(2) would find no child
   CLI::App app("tunneld keeps local ports open to databases behind chains of SSH hops.", "tunneld");
   GlobalOptions options;
   Commands commands;

@@ -8,7 +8,7 @@
 
 namespace tunneld::cli {
 
-// `words`: the arguments without the program's name. Ignores SIGPIPE for the process.
+// `words`: the arguments without the program's name. Sets SIGPIPE and SIGCHLD for the process.
 int run(const std::vector<std::string>& words, const Wiring& wiring);
 
 }  // namespace tunneld::cli

@@ -1,4 +1,5 @@
 // `check`.
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/commands.h"
@@ -16,11 +17,19 @@ struct CheckOptions {
   std::string format = "text";
 };
 
-std::string rendered(const config::LoadResult& loaded, const std::string& format, const Context& context) {
+// Paths are shown as they were given: relative when a relative one was.
+std::string shown_folder(const CheckOptions& options, const Context& context) {
+  const bool relative = std::any_of(options.files.begin(), options.files.end(),
+                                    [](const std::string& file) { return !file.starts_with('/'); });
+  return relative ? context.cwd : "";
+}
+
+std::string rendered(const config::LoadResult& loaded, const std::string& format, const std::string& folder,
+                     const Context& context) {
   if (format == "json") return json_text(findings_json(loaded.findings));
   std::string text;
   for (const config::Finding& finding : loaded.findings)
-    text += format == "github" ? finding_github(finding, context) : finding_text(finding, context);
+    text += format == "github" ? finding_github(finding, context.cwd) : finding_text(finding, folder);
   return text;
 }
 
@@ -35,7 +44,9 @@ int run_check(const CheckOptions& options, const Context& context) {
   const config::LoadResult loaded = config::load(request);
   if (loaded.files.empty() && options.files.empty() && !context.profiles_chosen && format == "text")
     return report_no_profiles(context);
-  if (const int exit_code = finish_with(rendered(loaded, format, context)); exit_code != 0) return exit_code;
+  if (const int exit_code = finish_with(rendered(loaded, format, shown_folder(options, context), context));
+      exit_code != 0)
+    return exit_code;
   if (format == "text" && context.progress != ProgressMode::quiet) write_err(summary_text(loaded) + "\n");
   const bool bad = loaded.has_errors() || (options.strict && !loaded.findings.empty());
   return bad ? exit_code_of(ErrorCode::profile_invalid) : 0;

@@ -75,10 +75,8 @@ Result<void> stop(Client& client, Milliseconds drain) {
 }
 
 int run_shutdown(const ShutdownOptions& options, const Context& context) {
-  const auto drain = parse_duration(options.drain);
-  if (!drain)
-    return report_usage("--drain takes a duration like 5s, not \"" + options.drain + "\"",
-                        "see \"tunneld shutdown --help\"", context);
+  const auto drain = duration_option("--drain", options.drain, "see \"tunneld shutdown --help\"", context);
+  if (!drain) return exit_code_of(ErrorCode::usage);
   auto client = Client::connect(context.paths.socket);
   if (!client) return report(client.error(), context);
   if (!*client) {

@@ -8,8 +8,7 @@
 #include "cli/output.h"
 #include "cli/profiles.h"
 #include "cli/progress.h"
-#include "cli/text.h"
-#include "core/sanitize.h"
+#include "core/selection.h"
 
 namespace tunneld::cli {
 namespace {
@@ -21,18 +20,6 @@ struct DownOptions {
   bool all = false;
   std::string drain = "0s";
 };
-
-Error not_up(const std::string& name) {
-  Error error = make_error(ErrorCode::not_up,
-                           is_pattern(name) ? "nothing that " + name + " names is up" : name + " is not up",
-                           {}, "\"tunneld ps\" shows what is");
-  return error;
-}
-
-int report_all_not_up(const std::vector<std::string>& names, const Context& context) {
-  for (const std::string& name : names) report(not_up(name), context);
-  return exit_code_of(ErrorCode::not_up);
-}
 
 Result<std::vector<std::string>> names_up(Client& client, Interrupts& interrupts) {
   std::vector<std::string> names;
@@ -49,7 +36,10 @@ std::vector<std::string> expand_for_down(const std::vector<std::string>& given,
                                          const std::vector<std::string>& up, const Context& context,
                                          std::vector<std::string>& without_profile) {
   Catalog catalog = load_profiles(context).catalog;
-  for (const std::string& name : up) catalog.profiles.try_emplace(name).first->second.name = name;
+  // Names alone matter here: a profile whose file has mistakes by now can be closed like any other.
+  for (const std::string& name : up) catalog.profiles.try_emplace(name);
+  for (const auto& [group, members] : catalog.groups)
+    for (const std::string& name : members) catalog.profiles.try_emplace(name);
   std::vector<std::string> names;
   const auto add = [&](const std::string& name) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
@@ -59,7 +49,7 @@ std::vector<std::string> expand_for_down(const std::vector<std::string>& given,
       add(name);
       continue;
     }
-    const auto expanded = expand_names(catalog, {name});
+    const auto expanded = select_profiles(catalog, {name});
     bool any = false;
     for (const std::string& profile : expanded ? *expanded : std::vector<std::string>{}) {
       if (std::find(up.begin(), up.end(), profile) == up.end()) continue;
@@ -87,18 +77,17 @@ int run_down(const DownOptions& options, const Context& context) {
     return report_usage(
         options.all ? "--all and names exclude each other" : "down needs the names of profiles, or --all",
         hint, context);
-  const auto drain = parse_duration(options.drain);
-  if (!drain)
-    return report_usage("--drain takes a duration like 5s, not \"" + options.drain + "\"", hint, context);
+  const auto drain = duration_option("--drain", options.drain, hint, context);
+  if (!drain) return exit_code_of(ErrorCode::usage);
 
-  Interrupts interrupts;
   auto client = connect_if_running(context);
   if (!client) return report(client.error(), context);
+  Interrupts interrupts;
   if (!*client && options.all) {
     write_err("No profile is up.\n");
     return 0;
   }
-  if (!*client) return report_all_not_up(options.names, context);
+  if (!*client) return report_not_up(options.names, context);
 
   std::vector<std::string> without_profile;
   std::vector<std::string> names;
@@ -109,7 +98,7 @@ int run_down(const DownOptions& options, const Context& context) {
   } else {
     names = options.names;
   }
-  int exit_code = without_profile.empty() ? 0 : report_all_not_up(without_profile, context);
+  int exit_code = without_profile.empty() ? 0 : report_not_up(without_profile, context);
   if (names.empty() && !options.all) return exit_code;
 
   Handlers handlers;

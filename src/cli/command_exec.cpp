@@ -34,7 +34,8 @@ bool daemon_is_there(Client& client, const std::string& profile, const Context& 
 }
 
 int run_command(Client& client, const UpOutcome& outcome, const std::string& profile,
-                const std::vector<std::string>& command, const Context& context, Interrupts& interrupts) {
+                const std::vector<std::string>& command, const Context& context) {
+  Interrupts interrupts({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD});
   const auto forwards = outcome.up.find(profile);
   const auto variables =
       environment_of(forwards != outcome.up.end() ? forwards->second : std::vector<OpenForward>{});
@@ -50,10 +51,8 @@ int run_exec(const ExecOptions& options, const std::vector<std::string>& command
   if (command.empty())
     return report_usage("exec needs a command to run after the profile's name", hint, context);
   UpRequest request{.names = {}, .no_input = options.no_input, .lease = true};
-  const auto wait = parse_duration(options.wait);
-  if (!wait)
-    return report_usage("--wait takes a duration like 30s or 2m, not \"" + options.wait + "\"", hint,
-                        context);
+  const auto wait = duration_option("--wait", options.wait, hint, context);
+  if (!wait) return exit_code_of(ErrorCode::usage);
   request.wait = *wait;
   PortsOption ports = parse_ports(options.ports);
   if (!ports.error.empty()) return report_usage(ports.error, hint, context);
@@ -61,19 +60,22 @@ int run_exec(const ExecOptions& options, const std::vector<std::string>& command
   if (context.progress != ProgressMode::plain) request.quiet_for = kQuietFor;
 
   const config::LoadResult loaded = load_profiles(context);
-  Selection selection = select_profiles(loaded, {options.name}, context);
+  Selection selection = choose_profiles(loaded, {options.name}, context);
   if (selection.exit_code != 0) return selection.exit_code;
   if (selection.names.size() != 1)
     return report_usage("exec takes one profile; " + options.name + " names " + join(selection.names, ", "),
                         hint, context);
   request.names = std::move(selection.names);
 
-  Interrupts interrupts({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD});
   auto client = connect_or_start(context);
   if (!client) return report(client.error(), context);
-  const UpOutcome outcome = bring_up(*client, request, loaded, context, interrupts);
+  UpOutcome outcome;
+  {
+    Interrupts interrupts;
+    outcome = bring_up(*client, request, loaded, context, interrupts);
+  }
   if (outcome.exit_code != 0) return outcome.exit_code;
-  return run_command(*client, outcome, request.names.front(), command, context, interrupts);
+  return run_command(*client, outcome, request.names.front(), command, context);
 }
 
 }  // namespace

@@ -68,10 +68,8 @@ int follow(LogReader& reader, LogFilter& filter, const LogsOptions& options, con
 int run_logs(const LogsOptions& options, const Context& context) {
   std::string since;
   if (!options.since.empty()) {
-    const auto ago = parse_duration(options.since);
-    if (!ago)
-      return report_usage("--since takes a duration like 10m or 2h, not \"" + options.since + "\"",
-                          "see \"tunneld logs --help\"", context);
+    const auto ago = duration_option("--since", options.since, "see \"tunneld logs --help\"", context);
+    if (!ago) return exit_code_of(ErrorCode::usage);
     since = log_time(std::chrono::floor<Milliseconds>(std::chrono::system_clock::now()) - *ago);
   }
   LogReader reader(context.paths.log);

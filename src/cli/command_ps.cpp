@@ -10,6 +10,7 @@
 #include "cli/profile_view.h"
 #include "cli/profiles.h"
 #include "cli/text.h"
+#include "core/selection.h"
 
 namespace tunneld::cli {
 namespace {
@@ -93,9 +94,9 @@ int watch(const PsOptions& options, const Context& context) {
 
 int run_ps(const PsOptions& options, const Context& context) {
   if (options.watch) return watch(options, context);
-  Interrupts interrupts;
   auto client = connect_if_running(context);
   if (!client) return report(client.error(), context);
+  Interrupts interrupts;
   Snapshot snapshot;
   if (*client) {
     auto asked = ask(**client, "ps", Json::object(), interrupts);
@@ -113,7 +114,7 @@ Error explained(Error error, const std::string& name, const Context& context) {
   if (error.code != ErrorCode::not_up) return error;
   const config::LoadResult loaded = load_profiles(context);
   if (loaded.has_errors() || loaded.catalog.profiles.contains(name)) return error;
-  if (const auto known = expand_names(loaded.catalog, {name}); !known) {
+  if (const auto known = select_profiles(loaded.catalog, {name}); !known) {
     error.cause = known.error().message;
     error.fix = known.error().fix;
   }
@@ -121,9 +122,9 @@ Error explained(Error error, const std::string& name, const Context& context) {
 }
 
 int run_status(const StatusOptions& options, const Context& context) {
-  Interrupts interrupts;
   auto client = connect_if_running(context);
   if (!client) return report(client.error(), context);
+  Interrupts interrupts;
   const Error not_up = make_error(ErrorCode::not_up, options.name + " is not up", {},
                                   "\"tunneld up " + options.name + "\" brings it up");
   if (!*client) return report(explained(not_up, options.name, context), context);

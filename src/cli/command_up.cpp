@@ -1,4 +1,6 @@
 // `up` and `restart`.
+#include <algorithm>
+
 #include "cli/bring_up.h"
 #include "cli/commands.h"
 #include "cli/interrupts.h"
@@ -50,29 +52,34 @@ std::string unknown_forward(const config::LoadResult& loaded, const UpRequest& r
   return "";
 }
 
+Result<std::optional<Client>> start_if_needed(const Context& context) {
+  auto client = connect_or_start(context);
+  if (!client) return fail(client.error());
+  return std::optional<Client>(std::move(*client));
+}
+
 int run_up(const std::string& verb, const UpOptions& options, const Context& context) {
   const std::string hint = "see \"tunneld " + verb + " --help\"";
   UpRequest request{.verb = verb, .names = {}, .no_input = options.no_input};
-  const auto wait = parse_duration(options.wait);
-  if (!wait)
-    return report_usage("--wait takes a duration like 30s or 2m, not \"" + options.wait + "\"", hint,
-                        context);
+  const auto wait = duration_option("--wait", options.wait, hint, context);
+  if (!wait) return exit_code_of(ErrorCode::usage);
   request.wait = *wait;
   PortsOption ports = parse_ports(options.ports);
   if (!ports.error.empty()) return report_usage(ports.error, hint, context);
   request.ports = std::move(ports.ports);
 
   const config::LoadResult loaded = load_profiles(context);
-  Selection selection = select_profiles(loaded, options.names, context);
+  Selection selection = choose_profiles(loaded, options.names, context);
   if (selection.exit_code != 0) return selection.exit_code;
   request.names = std::move(selection.names);
   if (const std::string error = unknown_forward(loaded, request); !error.empty())
     return report_usage(error, hint, context);
 
-  Interrupts interrupts;
-  auto client = connect_or_start(context);
+  auto client = verb == "restart" ? connect_if_running(context) : start_if_needed(context);
   if (!client) return report(client.error(), context);
-  return bring_up(*client, request, loaded, context, interrupts).exit_code;
+  if (!*client) return report_not_up(request.names, context);
+  Interrupts interrupts;
+  return bring_up(**client, request, loaded, context, interrupts).exit_code;
 }
 
 void add_verb(CLI::App& app, Commands& commands, const std::string& verb, const std::string& description,

@@ -30,9 +30,9 @@ std::string property(const std::string& text) {
 
 }  // namespace
 
-std::string finding_text(const config::Finding& finding, const Context& context) {
+std::string finding_text(const config::Finding& finding, const std::string& folder) {
   config::Finding shown = finding;
-  shown.position.file = sanitize(short_path(finding.position.file, context.cwd, context.paths.home));
+  shown.position.file = sanitize(short_path(finding.position.file, folder, ""));
   return sanitize_lines(config::render_finding(shown));
 }
 
@@ -51,10 +51,10 @@ Json findings_json(const std::vector<config::Finding>& findings) {
   return {{"schema", 1}, {"findings", std::move(list)}};
 }
 
-std::string finding_github(const config::Finding& finding, const Context& context) {
+std::string finding_github(const config::Finding& finding, const std::string& folder) {
   const SourcePosition& at = finding.position;
   std::string text = finding.warning ? "::warning" : "::error";
-  text += " file=" + property(short_path(at.file, context.cwd, ""));
+  text += " file=" + property(short_path(at.file, folder, ""));
   if (at.line > 0) text += ",line=" + std::to_string(at.line) + ",col=" + std::to_string(at.column);
   const std::string message =
       finding.fix.empty() ? finding.message : finding.message + "\nfix: " + finding.fix;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
+#include <string_view>
+
+#include "core/endpoint.h"
 
 namespace tunneld::cli {
 namespace {
 
-constexpr std::string_view kUnixPrefix = "unix:";
 constexpr std::string_view kPostgresSocket = ".s.PGSQL.";  // libpq finds DIR/.s.PGSQL.PORT by -h DIR -p PORT
 
 struct HostPort {
@@ -29,7 +30,7 @@ HostPort host_port(const Endpoint& endpoint) {
 }
 
 std::string guessed_app(const OpenForward& forward) {
-  const auto target = parse_endpoint(forward.connect);
+  const auto target = parse_endpoint(forward.connect, PortZero::allowed);
   const std::uint16_t port = target ? target->port : 0;
   const bool postgres_socket = target && base_name(target->path).starts_with(kPostgresSocket);
   if (port == 5432 || postgres_socket || forward.name.starts_with("postgres")) return "postgresql";
@@ -71,24 +72,6 @@ std::vector<OpenForward> open_forwards(const control::Json& profile_up) {
   return forwards;
 }
 
-std::optional<Endpoint> parse_endpoint(std::string_view text) {
-  Endpoint endpoint;
-  if (text.starts_with(kUnixPrefix)) {
-    endpoint.kind = Endpoint::Kind::unix_socket;
-    endpoint.path = text.substr(kUnixPrefix.size());
-    return endpoint;
-  }
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  endpoint.host = host;
-  const std::string_view port = text.substr(colon + 1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
-  if (error != std::errc{} || end != port.data() + port.size()) return std::nullopt;
-  return endpoint;
-}
-
 Endpoint for_client(Endpoint listen) {
   if (listen.host == "0.0.0.0" || listen.host == "*") listen.host = "127.0.0.1";
   if (listen.host == "::") listen.host = "::1";
@@ -96,7 +79,7 @@ Endpoint for_client(Endpoint listen) {
 }
 
 std::string client_hint(const OpenForward& forward) {
-  const auto listen = parse_endpoint(forward.listen);
+  const auto listen = parse_endpoint(forward.listen, PortZero::allowed);
   if (!listen) return "";
   const std::string app = forward.app.empty() ? guessed_app(forward) : forward.app;
   const Endpoint endpoint = for_client(*listen);
@@ -113,7 +96,8 @@ std::string up_line(const std::string& profile, const std::vector<OpenForward>& 
   for (const OpenForward& forward : forwards)
     if (hint.empty()) hint = client_hint(forward);
   if (hint.empty() && forwards.size() == 1)
-    if (const auto listen = parse_endpoint(forwards[0].listen); listen && listen->kind == Endpoint::Kind::tcp)
+    if (const auto listen = parse_endpoint(forwards[0].listen, PortZero::allowed);
+        listen && listen->kind == Endpoint::Kind::tcp)
       hint = to_string(for_client(*listen));
   return profile + " is up" + (already ? " (it was already)" : "") + (hint.empty() ? "" : ": " + hint);
 }
@@ -121,7 +105,7 @@ std::string up_line(const std::string& profile, const std::vector<OpenForward>& 
 std::map<std::string, std::string> environment_of(const std::vector<OpenForward>& forwards) {
   std::map<std::string, std::string> variables;
   for (const OpenForward& forward : forwards) {
-    const auto listen = parse_endpoint(forward.listen);
+    const auto listen = parse_endpoint(forward.listen, PortZero::allowed);
     if (!listen) continue;
     const Endpoint endpoint = for_client(*listen);
     const HostPort at = host_port(endpoint);

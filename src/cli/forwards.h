@@ -5,9 +5,7 @@
 #include <tunneld/profile.h>
 
 #include <map>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/control/json.h"
@@ -24,8 +22,6 @@ struct OpenForward {
 
 std::vector<OpenForward> open_forwards(const control::Json& profile_up);
 
-// The way back from to_string(Endpoint).
-std::optional<Endpoint> parse_endpoint(std::string_view text);
 // Where a client of this machine connects to: 0.0.0.0 and :: become the loopback address.
 Endpoint for_client(Endpoint listen);
 

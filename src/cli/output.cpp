@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "cli/text.h"
+#include "core/duration.h"
 #include "core/sanitize.h"
 
 namespace tunneld::cli {
@@ -91,12 +92,32 @@ int report(const Error& error, const Context& context) {
   return exit_code_of(error.code);
 }
 
+int report_not_up(const std::vector<std::string>& names, const Context& context) {
+  for (const std::string& name : names) {
+    const bool is_pattern = name.find_first_of("@*?[") != std::string::npos;
+    report(make_error(ErrorCode::not_up,
+                      is_pattern ? "nothing that " + name + " names is up" : name + " is not up", {},
+                      "\"tunneld ps\" shows what is"),
+           context);
+  }
+  return exit_code_of(ErrorCode::not_up);
+}
+
 int report_usage(const std::string& message, const std::string& hint, const Context& context) {
   return report(make_error(ErrorCode::usage, message, {}, hint), context);
 }
 
 void warn(const std::string& message, const Context& context) {
   write_err(colored("warning", Color::yellow, context.err.color) + ": " + sanitize(message) + "\n");
+}
+
+std::optional<std::chrono::milliseconds> duration_option(const std::string& option, const std::string& text,
+                                                         const std::string& hint, const Context& context) {
+  const auto duration = parse_duration(text);
+  if (duration && *duration) return **duration;
+  report_usage(option + " takes a duration like 500ms, 30s, 2m or 1h30m, not \"" + text + "\"", hint,
+               context);
+  return std::nullopt;
 }
 
 Error make_error(ErrorCode code, std::string message, std::string cause, std::string fix) {

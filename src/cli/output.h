@@ -3,9 +3,12 @@
 
 #include <tunneld/error.h>
 
+#include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/context.h"
 #include "core/control/json.h"
@@ -38,9 +41,15 @@ std::string error_text(const Error& error, const Context& context, bool color);
 
 // Writes the error to stderr; returns the exit code of its kind.
 int report(const Error& error, const Context& context);
+// E-NOT-UP for each name, in the words of its profile or pattern. Returns 3.
+int report_not_up(const std::vector<std::string>& names, const Context& context);
 // What the user typed cannot be meant: two lines at most, the second says where help is. Returns 2.
 int report_usage(const std::string& message, const std::string& hint, const Context& context);
 void warn(const std::string& message, const Context& context);
+
+// A duration that an option gives; nothing, after report_usage(), when it is none or "never".
+std::optional<std::chrono::milliseconds> duration_option(const std::string& option, const std::string& text,
+                                                         const std::string& hint, const Context& context);
 
 Error make_error(ErrorCode code, std::string message, std::string cause = {}, std::string fix = {});
 int exit_code_of(ErrorCode code);

@@ -1,5 +1,6 @@
 #include "cli/profile_view.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/sanitize.h"

@@ -1,7 +1,5 @@
 #include "cli/profiles.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <cctype>
 #include <fstream>
@@ -11,6 +9,7 @@
 #include "cli/findings.h"
 #include "cli/output.h"
 #include "cli/text.h"
+#include "core/selection.h"
 
 namespace tunneld::cli {
 namespace {
@@ -25,54 +24,6 @@ constexpr std::string_view kFirstProfile =
     "          postgres: \"5432:10.0.5.12:5432\"       # as ssh -L takes it\n"
     "\n"
     "  then: tunneld up prod-db\n";
-
-std::vector<std::string> tagged(const Catalog& catalog, const std::string& tag) {
-  std::vector<std::string> names;
-  for (const auto& [name, profile] : catalog.profiles)
-    if (std::find(profile.tags.begin(), profile.tags.end(), tag) != profile.tags.end()) names.push_back(name);
-  return names;
-}
-
-std::vector<std::string> matching(const Catalog& catalog, const std::string& pattern) {
-  if (catalog.profiles.contains(pattern)) return {pattern};
-  if (pattern.starts_with('@')) {
-    const auto group = catalog.groups.find(pattern.substr(1));
-    return group != catalog.groups.end() ? group->second : tagged(catalog, pattern.substr(1));
-  }
-  std::vector<std::string> names;
-  for (const auto& [name, profile] : catalog.profiles)
-    if (is_pattern(pattern) && ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0) names.push_back(name);
-  return names;
-}
-
-std::vector<std::string> everything_to_name(const Catalog& catalog) {
-  std::set<std::string> words;
-  for (const auto& [name, profile] : catalog.profiles) {
-    words.insert(name);
-    for (const std::string& tag : profile.tags) words.insert("@" + tag);
-  }
-  for (const auto& [name, members] : catalog.groups) words.insert("@" + name);
-  return {words.begin(), words.end()};
-}
-
-Error no_such_profile(const Catalog& catalog, const std::string& name) {
-  const std::vector<std::string> words = everything_to_name(catalog);
-  const std::string near = nearest(name, words);
-  Error error = make_error(ErrorCode::no_such_profile,
-                           is_pattern(name) ? "no profile matches " + name : "there is no profile " + name);
-  constexpr std::size_t kListed = 10;  // more would hide the message
-  if (!near.empty())
-    error.fix = "did you mean " + near + "?";
-  else if (words.empty())
-    error.fix = "the profile files define no profile yet";
-  else
-    error.fix =
-        "there are: " +
-        join({words.begin(), words.begin() + static_cast<std::ptrdiff_t>(std::min(words.size(), kListed))},
-             ", ") +
-        (words.size() > kListed ? ", ..." : "");
-  return error;
-}
 
 // Whether a file that could not be understood seems to define this name: it holds it as a key.
 bool file_mentions(const std::string& path, const std::string& name) {
@@ -98,25 +49,26 @@ std::set<std::string> broken_files(const config::LoadResult& loaded) {
   return files;
 }
 
-// Files with mistakes that concern these names: those that had a say in a profile, and those that may define
-// a name which is not in the catalog.
+// Files with mistakes that concern these names. A profile that was left out may be so for a mistake in any
+// file (its host's, say). A name that is nowhere may stand in a file that could not be read as YAML.
 std::set<std::string> guilty_files(const config::LoadResult& loaded, const std::vector<std::string>& names) {
+  const auto concerns = [&](const std::string& file, const std::string& name) {
+    if (loaded.left_out.contains(name)) return true;
+    const auto profile = loaded.catalog.profiles.find(name);
+    if (profile != loaded.catalog.profiles.end()) return profile->second.files.contains(file);
+    return file_mentions(file, name.starts_with('@') ? name.substr(1) : name);
+  };
   std::set<std::string> guilty;
-  for (const std::string& file : broken_files(loaded)) {
-    const bool concerns = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-      const auto profile = loaded.catalog.profiles.find(name);
-      if (profile != loaded.catalog.profiles.end()) return profile->second.files.contains(file);
-      return file_mentions(file, name.starts_with('@') ? name.substr(1) : name);
-    });
-    if (concerns) guilty.insert(file);
-  }
+  for (const std::string& file : broken_files(loaded))
+    if (std::any_of(names.begin(), names.end(),
+                    [&](const std::string& name) { return concerns(file, name); }))
+      guilty.insert(file);
   return guilty;
 }
 
-void show_findings(const config::LoadResult& loaded, const std::set<std::string>& files,
-                   const Context& context) {
+void show_findings(const config::LoadResult& loaded, const std::set<std::string>& files) {
   for (const config::Finding& finding : loaded.findings)
-    if (files.contains(finding.position.file)) write_err(finding_text(finding, context));
+    if (files.contains(finding.position.file)) write_err(finding_text(finding, ""));
 }
 
 }  // namespace
@@ -137,34 +89,23 @@ bool is_pattern(const std::string& name) {
   return name.starts_with('@') || name.find_first_of("*?[") != std::string::npos;
 }
 
-Result<std::vector<std::string>> expand_names(const Catalog& catalog, const std::vector<std::string>& names) {
-  std::vector<std::string> expanded;
-  for (const std::string& name : names) {
-    const std::vector<std::string> found = matching(catalog, name);
-    if (found.empty()) return fail(no_such_profile(catalog, name));
-    for (const std::string& profile : found)
-      if (std::find(expanded.begin(), expanded.end(), profile) == expanded.end()) expanded.push_back(profile);
-  }
-  return expanded;
-}
-
-Selection select_profiles(const config::LoadResult& loaded, const std::vector<std::string>& names,
+Selection choose_profiles(const config::LoadResult& loaded, const std::vector<std::string>& names,
                           const Context& context) {
   if (loaded.files.empty() && !context.profiles_chosen)
     return {.names = {}, .exit_code = report_no_profiles(context)};
-  auto expanded = expand_names(loaded.catalog, names);
-  std::vector<std::string> concerned = names;
-  if (expanded) concerned = *expanded;
-  // With nothing to choose from, whatever is wrong is the reason.
+  auto selected = select_profiles(loaded.catalog, names);
+  // A group's member that was left out, or nothing to choose from: whatever is wrong is the reason.
+  const bool all_guilty =
+      loaded.catalog.profiles.empty() || (!selected && selected.error().code == ErrorCode::profile_invalid);
   const std::set<std::string> guilty =
-      loaded.catalog.profiles.empty() ? broken_files(loaded) : guilty_files(loaded, concerned);
+      all_guilty ? broken_files(loaded) : guilty_files(loaded, selected ? *selected : names);
   if (!guilty.empty()) {
-    show_findings(loaded, guilty, context);
+    show_findings(loaded, guilty);
     return {.names = {}, .exit_code = exit_code_of(ErrorCode::profile_invalid)};
   }
   warn_of_mistakes(loaded, guilty, context);
-  if (!expanded) return {.names = {}, .exit_code = report(expanded.error(), context)};
-  return {.names = std::move(*expanded), .exit_code = 0};
+  if (!selected) return {.names = {}, .exit_code = report(selected.error(), context)};
+  return {.names = std::move(*selected), .exit_code = 0};
 }
 
 void warn_of_mistakes(const config::LoadResult& loaded, const std::set<std::string>& except,

@@ -18,13 +18,8 @@ config::LoadResult load_profiles(const Context& context);
 // "@name" or something with *, ? or [.
 bool is_pattern(const std::string& name);
 
-// Names, "@group", "@tag" and globs as profile names, each once, in the order given. A pattern's profiles are
-// in the order of their group, else by name. E-NO-SUCH-PROFILE, with the nearest name, for what names
-// nothing.
-Result<std::vector<std::string>> expand_names(const Catalog& catalog, const std::vector<std::string>& names);
-
-// expand_names() for `up`: before anything is asked of the daemon it reports on stderr what is wrong in the
-// files. Returns the profiles, or the exit code after the reason was written:
+// core's select_profiles() for `up`: before anything is asked of the daemon it reports on stderr what is
+// wrong in the files. Returns the profiles, or the exit code after the reason was written:
 // - mistakes in a file of a selected profile (or in one that seems to define a missing name): they are shown,
 // 5;
 // - mistakes elsewhere: one warning line for each file;
@@ -33,7 +28,7 @@ struct Selection {
   std::vector<std::string> names;
   int exit_code = 0;  // not 0: stop
 };
-Selection select_profiles(const config::LoadResult& loaded, const std::vector<std::string>& names,
+Selection choose_profiles(const config::LoadResult& loaded, const std::vector<std::string>& names,
                           const Context& context);
 
 // One warning line on stderr for each file with errors that is not in `except`.

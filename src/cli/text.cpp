@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <numeric>
 
 namespace tunneld::cli {
 namespace {
@@ -19,21 +18,6 @@ struct Unit {
 
 bool is_continuation(char c) {
   return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
 }
 
 // `text` in full as a decimal number.
@@ -72,26 +56,6 @@ std::string bytes_text(std::int64_t bytes) {
 
 std::string count_text(std::int64_t count, std::string_view singular) {
   return fmt::format("{} {}{}", count, singular, count == 1 ? "" : "s");
-}
-
-std::optional<Milliseconds> parse_duration(std::string_view text) {
-  static constexpr std::array<Unit, 5> kUnits = {
-      {{"ms", 1ms}, {"d", 24h}, {"h", 1h}, {"m", 1min}, {"s", 1s}}};
-  constexpr Milliseconds kLongest = 24h * 3650;
-  if (text.empty()) return std::nullopt;
-  Milliseconds sum{0};
-  while (!text.empty()) {
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const auto number = whole_number(text.substr(0, digits));
-    text.remove_prefix(digits);
-    const auto* unit =
-        std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return text.starts_with(u.name); });
-    if (!number || unit == kUnits.end()) return std::nullopt;
-    if (*number > kLongest / unit->length) return std::nullopt;
-    sum += *number * unit->length;
-    text.remove_prefix(unit->name.size());
-  }
-  return sum;
 }
 
 std::optional<WallTime> parse_time(std::string_view text) {
@@ -157,18 +121,6 @@ std::string short_path(const std::string& path, const std::string& cwd, const st
   if (cwd.size() > 1 && path.starts_with(cwd + "/")) return path.substr(cwd.size() + 1);
   if (home.size() > 1 && path.starts_with(home + "/")) return "~" + path.substr(home.size());
   return path;
-}
-
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  std::string best;
-  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
-  for (const std::string& candidate : candidates) {
-    if (const std::size_t distance = edit_distance(word, candidate); distance < best_distance) {
-      best = candidate;
-      best_distance = distance;
-    }
-  }
-  return best;
 }
 
 std::string colored(std::string_view text, Color color, bool enabled) {

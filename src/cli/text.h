@@ -21,8 +21,6 @@ std::string bytes_text(std::int64_t bytes);
 // "1 client", "2 clients".
 std::string count_text(std::int64_t count, std::string_view singular);
 
-// "500ms", "15s", "2m", "1h30m", "2d" (profile-format's durations, and days). A bare number is no duration.
-std::optional<Milliseconds> parse_duration(std::string_view text);
 // "2026-11-23T06:00:00Z", with or without a fraction of a second. UTC only.
 std::optional<WallTime> parse_time(std::string_view text);
 
@@ -39,10 +37,6 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 // The path relative to `cwd` when it is below it, else with ~ for `home`, else as it is.
 std::string short_path(const std::string& path, const std::string& cwd, const std::string& home);
-
-// The candidate that is nearest to `word` (edit distance of at most a third of its length, at least 1); ""
-// when none is near.
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 enum class Color { red, green, yellow, dim };
 // The text in that colour, or as it is when `enabled` is false or it is empty.

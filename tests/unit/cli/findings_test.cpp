@@ -17,16 +17,11 @@ config::Finding finding() {
           .width = 5};
 }
 
-Context context_in(const std::string& cwd) {
-  Context context;
-  context.cwd = cwd;
-  return context;
-}
-
 TEST(FindingsJson, HasOneObjectAFinding) {
   EXPECT_EQ(findings_json({finding()}),
             Json::parse(R"({"schema": 1, "findings": [{"file": "/work/profiles/a,b.yaml",
-    "line": 3, "column": 7, "severity": "error", "code": "E-PROFILE-INVALID", "message": "unknown key \"hopps\": 100%",
+    "line": 3, "column": 7, "severity": "error", "code": "E-PROFILE-INVALID",
+    "message": "unknown key \"hopps\": 100%",
     "fix": "write hops"}]})"));
   EXPECT_EQ(findings_json({}), Json::parse(R"({"schema": 1, "findings": []})"));
 }
@@ -43,7 +38,7 @@ TEST(FindingsJson, AFindingOfAWholeFileHasNoLine) {
 
 TEST(FindingGithub, EscapesAsTheRunnerReads) {
   EXPECT_EQ(
-      finding_github(finding(), context_in("/work")),
+      finding_github(finding(), "/work"),
       "::error file=profiles/a%2Cb.yaml,line=3,col=7::unknown key \"hopps\": 100%25%0Afix: write hops\n");
 }
 
@@ -53,13 +48,13 @@ TEST(FindingGithub, AWarningIsOneAndAMessageCannotBreakOut) {
   warning.position = {.file = "/x:y", .line = 0, .column = 0};
   warning.message = "a\r\n::error::b";
   warning.fix.clear();
-  EXPECT_EQ(finding_github(warning, context_in("/work")), "::warning file=/x%3Ay::a%0D%0A::error::b\n");
+  EXPECT_EQ(finding_github(warning, "/work"), "::warning file=/x%3Ay::a%0D%0A::error::b\n");
 }
 
 TEST(FindingText, HasAShortPathAndNoControlCharacters) {
   config::Finding hostile = finding();
   hostile.line = "    hopps: \x1b[2J";
-  const std::string text = finding_text(hostile, context_in("/work"));
+  const std::string text = finding_text(hostile, "/work");
   EXPECT_TRUE(text.starts_with("profiles/a,b.yaml:3:7")) << text;
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
 }

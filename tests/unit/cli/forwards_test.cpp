@@ -12,16 +12,6 @@ OpenForward forward(const std::string& name, const std::string& listen, const st
   return {.name = name, .listen = listen, .connect = connect, .app = app};
 }
 
-TEST(ParseEndpoint, IsTheWayBackFromToString) {
-  for (const char* text : {"127.0.0.1:5432", "[::1]:5432", "localhost:0", "unix:/run/x.sock"}) {
-    const auto endpoint = parse_endpoint(text);
-    ASSERT_TRUE(endpoint) << text;
-    EXPECT_EQ(to_string(*endpoint), text);
-  }
-  for (const char* text : {"", "5432", "a:b", "a:", "a:70000", "a:-1"})
-    EXPECT_FALSE(parse_endpoint(text)) << text;
-}
-
 TEST(ClientHint, IsPsqlForPostgres) {
   EXPECT_EQ(client_hint(forward("db", "127.0.0.1:5433", "10.0.0.1:9", "postgresql")),
             "psql -h 127.0.0.1 -p 5433");

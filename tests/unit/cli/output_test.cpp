@@ -82,7 +82,8 @@ TEST(UpArgs, HasEveryKeyOfTheSpecification) {
   request.ports = {{"postgres", 0}};
   EXPECT_EQ(up_args(request, loaded, context, true),
             control::Json::parse(R"({"names": ["prod-db"], "sources": ["/p"],
-    "overrides": "/o.yaml", "home": "/home/a", "user": "a", "env": {"TUNNELD_USER": "alice"}, "agent": "/run/agent",
+    "overrides": "/o.yaml", "home": "/home/a", "user": "a", "env": {"TUNNELD_USER": "alice"},
+    "agent": "/run/agent",
     "interactive": true, "wait_ms": 30000, "ports": {"postgres": 0}, "lease": false})"));
 }
 

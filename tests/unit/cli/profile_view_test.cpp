@@ -13,14 +13,16 @@ const WallTime kNow = std::chrono::sys_days(std::chrono::year(2026) / 11 / 23) +
 Json item() {
   return Json::parse(
       R"({"name": "prod-db", "state": "up", "file": "/home/a/prod.yaml", "since": "2026-11-23T06:00:00Z",
-    "hops": [{"name": "edge", "host": "edge-a", "address": "192.0.2.1:22", "state": "ready", "session": 7, "lanes": 1,
-              "rtt_ms": 12.5, "shared_by": ["prod-redis"]},
-             {"name": "db-gw", "host": "db-gw", "address": "10.0.5.12:22", "state": "ready", "session": 8, "lanes": 1,
-              "rtt_ms": null, "shared_by": []}],
+    "hops": [{"name": "edge", "host": "edge-a", "address": "192.0.2.1:22", "state": "ready", "session": 7,
+              "lanes": 1, "rtt_ms": 12.5, "shared_by": ["prod-redis"]},
+             {"name": "db-gw", "host": "db-gw", "address": "10.0.5.12:22", "state": "ready", "session": 8,
+              "lanes": 1, "rtt_ms": null, "shared_by": []}],
     "forwards": [{"name": "postgres", "type": "local", "listen": "127.0.0.1:5432", "connect": "10.0.0.1:5432",
-                  "state": "listening", "connections": 2, "held": 1, "total": 40, "bytes_in": 1024, "bytes_out": 4096},
+                  "state": "listening", "connections": 2, "held": 1, "total": 40,
+                  "bytes_in": 1024, "bytes_out": 4096},
                  {"name": "replica", "type": "local", "listen": "127.0.0.1:5433", "connect": "10.0.0.2:5432",
-                  "state": "listening", "connections": 0, "held": 0, "total": 0, "bytes_in": 0, "bytes_out": 0}],
+                  "state": "listening", "connections": 0, "held": 0, "total": 0,
+                  "bytes_in": 0, "bytes_out": 0}],
     "last_error": null, "next_retry_ms": null, "reconnects": 1})");
 }
 

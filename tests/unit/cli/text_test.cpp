@@ -26,21 +26,6 @@ TEST(BytesText, PicksTheUnitThatReadsWell) {
   EXPECT_EQ(bytes_text(std::int64_t{5} << 30), "5.0 GiB");
 }
 
-TEST(ParseDuration, TakesTheFormatsOfProfilesAndDays) {
-  EXPECT_EQ(parse_duration("500ms"), 500ms);
-  EXPECT_EQ(parse_duration("15s"), 15s);
-  EXPECT_EQ(parse_duration("2m"), 2min);
-  EXPECT_EQ(parse_duration("1h30m"), 90min);
-  EXPECT_EQ(parse_duration("2d"), 48h);
-  EXPECT_EQ(parse_duration("0s"), 0s);
-}
-
-TEST(ParseDuration, RefusesWhatIsNone) {
-  for (const char* text :
-       {"", "5", "s", "-1s", "1.5s", "1 s", "1s ", "1w", "99999999999999999999s", "999999d"})
-    EXPECT_EQ(parse_duration(text), std::nullopt) << text;
-}
-
 TEST(ParseTime, ReadsUtcWithAndWithoutAFraction) {
   const WallTime expected = std::chrono::sys_days(std::chrono::year(2026) / 11 / 23) + 6h;
   EXPECT_EQ(parse_time("2026-11-23T06:00:00Z"), expected);
@@ -75,15 +60,6 @@ TEST(ShortPath, IsRelativeToTheFolderOrToHome) {
   EXPECT_EQ(short_path("/home/a/x.yaml", "/work", "/home/a"), "~/x.yaml");
   EXPECT_EQ(short_path("/workshop/x", "/work", "/home/a"), "/workshop/x");
   EXPECT_EQ(short_path("/etc/x", "/", "/"), "/etc/x");
-}
-
-TEST(Nearest, FindsATypoAndNothingFarOff) {
-  const std::vector<std::string> verbs = {"up", "down", "status", "shutdown"};
-  EXPECT_EQ(nearest("stauts", verbs), "status");
-  EXPECT_EQ(nearest("shutdwon", verbs), "shutdown");
-  EXPECT_EQ(nearest("u", verbs), "up");
-  EXPECT_EQ(nearest("frobnicate", verbs), "");
-  EXPECT_EQ(nearest("x", {}), "");
 }
 
 TEST(Colored, IsPlainWhenColourIsOff) {
