@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct LoadRequest {
 
 struct LoadResult {
   Catalog catalog;  // holds every profile without an error of its own, even when findings is not empty
+  std::set<std::string> left_out;  // profiles that are defined, but not in the catalog: something is wrong
   std::vector<Finding> findings;  // ordered by file, line, column
   std::map<std::string, std::string> variables;  // every ${NAME} that was looked up and set, with its value
   std::vector<std::string> files;                // every file read, absolute
