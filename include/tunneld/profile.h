@@ -27,7 +27,7 @@ std::string to_string(const SourcePosition& position);
 struct Endpoint {
   enum class Kind { tcp, unix_socket };
   Kind kind = Kind::tcp;
-  std::string host;        // name or address without brackets; "localhost" listens on 127.0.0.1 and ::1
+  std::string host;        // name or address without brackets; "localhost" listens on 127.0.0.1 and ::1, "*" on every address
   std::uint16_t port = 0;  // 0 in a listen endpoint: the system chooses
   std::string path;        // unix_socket only; absolute
   bool operator==(const Endpoint&) const = default;

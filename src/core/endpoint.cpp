@@ -120,9 +120,15 @@ Endpoint unix_endpoint(std::string path) {
   return {Endpoint::Kind::unix_socket, {}, 0, std::move(path)};
 }
 
+Result<Endpoint> any_endpoint(std::string_view port_text) {
+  const Result<std::uint16_t> port = parse_port(port_text, PortZero::allowed);
+  if (!port) return tl::unexpected(port.error());
+  return Endpoint{Endpoint::Kind::tcp, std::string(kAnyAddress), *port, {}};
+}
+
 Result<Endpoint> listen_endpoint(const std::string& bind, const std::string& port) {
-  const bool any = bind.empty() || bind == "*";
-  return tcp_endpoint(any ? std::string(kAnyAddress) : bind, port, PortZero::allowed);
+  if (bind.empty() || bind == kAnyAddress) return any_endpoint(port);
+  return tcp_endpoint(bind, port, PortZero::allowed);
 }
 
 Result<LocalForwardSpec> both(Result<Endpoint> listen, Result<Endpoint> connect) {
@@ -190,8 +196,8 @@ Result<Endpoint> parse_endpoint(std::string_view text, PortZero zero) {
   const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
   if (!bracketed && host.find(':') != std::string_view::npos)
     return refuse("an IPv6 address stands in brackets", "write it like \"[::1]:5432\"");
-  const bool any = zero == PortZero::allowed && host == "*";
-  return tcp_endpoint(any ? std::string(kAnyAddress) : without_brackets(host), text.substr(colon + 1), zero);
+  if (zero == PortZero::allowed && host == kAnyAddress) return any_endpoint(text.substr(colon + 1));
+  return tcp_endpoint(without_brackets(host), text.substr(colon + 1), zero);
 }
 
 Result<LocalForwardSpec> parse_local_forward(std::string_view text) {
@@ -256,6 +262,7 @@ std::vector<ListenClaim> listen_claims(const Endpoint& listen) {
   const std::string host = canonical_host(listen.host);
   if (host == kAnyAddress) return {{ipv4, ""}, {ipv6, ""}};
   if (host == "0.0.0.0") return {{ipv4, ""}};
+  if (host == "::") return {{ipv6, ""}};  // a listener binds it for IPv6 only
   if (host == "localhost") return {{ipv4, "127.0.0.1"}, {ipv6, "::1"}};
   if (!is_ip_address(host)) return {{ipv4, host}, {ipv6, host}};
   return {{host.find(':') == std::string::npos ? ipv4 : ipv6, host}};

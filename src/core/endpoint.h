@@ -37,7 +37,7 @@ struct LocalForwardSpec {
 };
 
 // Every interface, IPv4 as well: what `ssh -L '*:80:...'` means by '*'.
-inline constexpr std::string_view kAnyAddress = "::";
+inline constexpr std::string_view kAnyAddress = "*";
 
 // [bind:]port:host:hostport, [bind:]port:path, path:host:hostport, path:path, as OpenSSH's parse_forward
 // (readconf.c) takes them: a field in brackets is literal, '\' keeps the next character, a field with '/' is

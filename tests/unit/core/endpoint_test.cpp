@@ -51,8 +51,8 @@ INSTANTIATE_TEST_SUITE_P(
                     ForwardCase{"0:db:1", "localhost:0", "db:1"},
                     ForwardCase{"127.0.0.1:80:web:8080", "127.0.0.1:80", "web:8080"},
                     ForwardCase{"localhost:80:web:8080", "localhost:80", "web:8080"},
-                    ForwardCase{":80:web:8080", "[::]:80", "web:8080"},
-                    ForwardCase{"*:80:web:8080", "[::]:80", "web:8080"},
+                    ForwardCase{":80:web:8080", "*:80", "web:8080"},
+                    ForwardCase{"*:80:web:8080", "*:80", "web:8080"},
                     ForwardCase{"[::1]:80:[2001:db8::1]:8080", "[::1]:80", "[2001:db8::1]:8080"},
                     ForwardCase{"80:[2001:db8::1]:8080", "localhost:80", "[2001:db8::1]:8080"},
                     ForwardCase{"80:/run/web.sock", "localhost:80", "unix:/run/web.sock"},
@@ -112,13 +112,15 @@ TEST(ListenClaims, ClashWhereBindWould) {
   EXPECT_TRUE(clash("[::1]:5432", "LocalHost:5432"));
   EXPECT_TRUE(clash("[0:0::1]:5432", "[::1]:5432"));
   EXPECT_TRUE(clash("0.0.0.0:5432", "127.0.0.1:5432"));
-  EXPECT_TRUE(clash("[::]:5432", "127.0.0.1:5432"));
+  EXPECT_TRUE(clash("[::]:5432", "[::1]:5432"));
+  EXPECT_TRUE(clash("*:5432", "127.0.0.1:5432"));
   EXPECT_TRUE(clash("*:5432", "[::1]:5432"));
   EXPECT_TRUE(clash("unix:/a", "unix:/a"));
   EXPECT_FALSE(clash("127.0.0.1:5432", "[::1]:5432"));
   EXPECT_FALSE(clash("127.0.0.1:5432", "127.0.0.1:5433"));
   EXPECT_FALSE(clash("127.0.0.2:5432", "localhost:5432"));
   EXPECT_FALSE(clash("0.0.0.0:5432", "[::1]:5432"));
+  EXPECT_FALSE(clash("[::]:5432", "127.0.0.1:5432"));
   EXPECT_FALSE(clash("localhost:0", "localhost:0"));
   EXPECT_FALSE(clash("unix:/a", "unix:/b"));
 }
