@@ -258,7 +258,7 @@ void Session::settle_news(Channel& channel) {
   } else if (channel.phase_ == Channel::Phase::closing) {
     if (channel.close())
       drop(channel);
-    else
+    else if (std::find(closing_.begin(), closing_.end(), &channel) == closing_.end())
       closing_.push_back(&channel);
   }
 }
@@ -311,6 +311,9 @@ void Session::settle_writers() {
 
 void Session::drop(Channel& channel) {
   if (channel.waiting_) std::erase(writers_, &channel);
+  // Closing it may have brought news of it, which nobody waits for any more.
+  if (channel.flagged_) std::erase(flagged_, &channel);
+  std::erase(closing_, &channel);
   const std::size_t slot = channel.slot_;
   channels_.back()->slot_ = slot;
   std::swap(channels_[slot], channels_.back());
