@@ -3,10 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 namespace tunneld::ssh {
@@ -45,14 +48,68 @@ bool is_encrypted(const std::string& text) {
   return text.find("ENCRYPTED") != std::string::npos;
 }
 
+std::string decode_base64(std::string_view text) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  std::uint32_t group = 0;
+  int bits = 0;
+  for (const char c : text.substr(0, text.find('='))) {
+    const std::size_t digit = kDigits.find(c);
+    if (digit == std::string_view::npos) return "";
+    group = group << 6 | static_cast<std::uint32_t>(digit);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push_back(static_cast<char>(group >> bits & 0xff));
+  }
+  return bytes;
+}
+
+// The blob of a key's public half, as bytes; of a certificate the certificate itself.
+std::string blob_bytes(ssh_key key) {
+  char* text = nullptr;
+  if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK) return "";
+  const std::string bytes = decode_base64(text);
+  ssh_string_free_char(text);
+  return bytes;
+}
+
+// Takes an SSH string (RFC 4251 section 5) off the front; what is too short becomes empty.
+void skip_string(std::string_view& bytes) {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < 4 && i < bytes.size(); ++i) size = size << 8 | static_cast<unsigned char>(bytes[i]);
+  bytes.remove_prefix(std::min(bytes.size(), 4 + size));
+}
+
+// Whether the certificate is for this key. Its blob is the type, a nonce, the fields of the public key as they stand in
+// the key's own blob, and more (PROTOCOL.certkeys). ssh_key_cmp() of libssh 0.10 takes the types for different keys.
+bool certifies(ssh_key certificate, ssh_key key) {
+  const std::string certified = blob_bytes(certificate);
+  const std::string plain = blob_bytes(key);
+  std::string_view fields(plain);
+  std::string_view certified_fields(certified);
+  skip_string(fields);
+  skip_string(certified_fields);
+  skip_string(certified_fields);
+  return !fields.empty() && certified_fields.starts_with(fields);
+}
+
 KeyPtr import_certificate(const std::string& path) {
   ssh_key raw = nullptr;
-  return ssh_pki_import_cert_file(path.c_str(), &raw) == SSH_OK ? KeyPtr(raw) : nullptr;
+  if (ssh_pki_import_cert_file(path.c_str(), &raw) != SSH_OK) return nullptr;
+  KeyPtr certificate(raw);
+  // libssh 0.10 takes a plain public key here as well.
+  const std::string_view type = ssh_key_type_to_char(ssh_key_type(raw));
+  return type.ends_with("-cert-v01@openssh.com") ? std::move(certificate) : nullptr;
 }
+
+// Without this OpenSSL itself would ask for a passphrase on the terminal, and wait.
+int no_passphrase(const char*, char*, size_t, int, int, void*) { return -1; }
 
 KeyPtr import_private(const std::string& path) {
   ssh_key raw = nullptr;
-  return ssh_pki_import_privkey_file(path.c_str(), nullptr, nullptr, nullptr, &raw) == SSH_OK ? KeyPtr(raw) : nullptr;
+  return ssh_pki_import_privkey_file(path.c_str(), nullptr, no_passphrase, nullptr, &raw) == SSH_OK ? KeyPtr(raw)
+                                                                                                    : nullptr;
 }
 
 class Loading {
@@ -73,6 +130,7 @@ class Loading {
       if (must_exist) problem(path, std::strerror(errno));
       return;
     }
+    if (::access(path.c_str(), R_OK) != 0) return problem(path, std::strerror(errno));
     const std::string text = read_file(path);
     if (const std::string blob = public_blob(text); !blob.empty()) {
       found_.agent_keys.push_back(blob);  // a public key names the one in the agent, as for ssh
@@ -104,22 +162,30 @@ class Loading {
       return;
     }
     for (const Certificate& certificate : certificates_) offer_certified(path, certificate.path, *certificate.key);
-    if (const KeyPtr beside = import_certificate(path + "-cert.pub")) offer_certified(path, path + "-cert.pub", *beside);
-    offer(std::move(key), path, false);
+    const std::string beside_path = path + "-cert.pub";
+    const bool named = std::any_of(certificates_.begin(), certificates_.end(),
+                                   [&](const Certificate& certificate) { return certificate.path == beside_path; });
+    // Offered once: a server counts every offer as an attempt to log in (MaxAuthTries).
+    if (const KeyPtr beside = named ? nullptr : import_certificate(beside_path))
+      offer_certified(path, beside_path, *beside);
+    std::string print = fingerprint(key.get());
+    offer(std::move(key), path, std::move(print), false);
   }
 
   void offer_certified(const std::string& path, const std::string& certificate_path, ssh_key_struct& certificate) {
     KeyPtr key = import_private(path);
-    if (!key || ssh_key_cmp(key.get(), &certificate, SSH_KEY_CMP_PUBLIC) != 0) return;
+    if (!key || !certifies(&certificate, key.get())) return;
+    // Of the key within, as ssh-keygen -l has it; once the certificate is there, libssh takes that of the certificate.
+    std::string print = fingerprint(key.get());
     if (ssh_pki_copy_cert_to_privkey(&certificate, key.get()) != SSH_OK) return;
-    offer(std::move(key), certificate_path, true);
+    offer(std::move(key), certificate_path, std::move(print), true);
   }
 
-  void offer(KeyPtr key, const std::string& path, bool certificate) {
+  void offer(KeyPtr key, const std::string& path, std::string print, bool certificate) {
     Identity identity;
     identity.label = shorten(path, home_);
     identity.type = ssh_key_type_to_char(ssh_key_type(key.get()));
-    identity.fingerprint = fingerprint(key.get());
+    identity.fingerprint = std::move(print);
     identity.certificate = certificate;
     identity.key = std::move(key);
     found_.usable.push_back(std::move(identity));
