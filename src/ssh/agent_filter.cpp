@@ -120,30 +120,30 @@ void AgentFilter::on_ready() {
 
 // Moves whole messages (a length of 4 bytes, then that many). False when a side has ended or does not keep to the form.
 bool AgentFilter::pump(int from, int to, std::string& incoming, std::string& outgoing, bool from_agent) {
-  char buffer[4096];
-  while (outgoing.empty()) {
+  for (;;) {
+    while (!outgoing.empty()) {
+      const ssize_t sent = ::send(to, outgoing.data(), outgoing.size(), MSG_NOSIGNAL);
+      if (sent < 0) return errno == EAGAIN || errno == EINTR;
+      outgoing.erase(0, static_cast<std::size_t>(sent));
+    }
+    if (incoming.size() >= 4) {
+      const std::size_t size = read_u32(incoming);
+      if (size == 0 || size > kMaxMessage) return false;
+      if (incoming.size() - 4 >= size) {
+        std::string message = incoming.substr(4, size);
+        incoming.erase(0, 4 + size);
+        if (from_agent && static_cast<std::uint8_t>(message[0]) == kIdentitiesAnswer)
+          message = filter_identities(message);
+        append_string(outgoing, message);
+        continue;
+      }
+    }
+    char buffer[4096];
     const ssize_t got = ::recv(from, buffer, sizeof buffer, 0);
     if (got == 0) return false;
-    if (got < 0) {
-      if (errno == EAGAIN || errno == EINTR) break;
-      return false;
-    }
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
     incoming.append(buffer, static_cast<std::size_t>(got));
-    if (incoming.size() < 4) continue;
-    const std::size_t size = read_u32(incoming);
-    if (size == 0 || size > kMaxMessage) return false;
-    if (incoming.size() < 4 + size) continue;
-    std::string message = incoming.substr(4, size);
-    incoming.erase(0, 4 + size);
-    if (from_agent && static_cast<std::uint8_t>(message[0]) == kIdentitiesAnswer) message = filter_identities(message);
-    append_string(outgoing, message);
   }
-  while (!outgoing.empty()) {
-    const ssize_t sent = ::send(to, outgoing.data(), outgoing.size(), MSG_NOSIGNAL);
-    if (sent < 0) return errno == EAGAIN || errno == EINTR;
-    outgoing.erase(0, static_cast<std::size_t>(sent));
-  }
-  return true;
 }
 
 std::string AgentFilter::filter_identities(const std::string& message) {
