@@ -34,6 +34,14 @@ Error prohibited(const Host& server, const std::string& target) {
   return error;
 }
 
+// Unix sockets have a keyword of their own in sshd_config(5), and PermitOpen says nothing of them.
+Error prohibited_socket(const Host& server, const std::string& target) {
+  Error error = prohibited(server, target);
+  error.cause = "its sshd does not allow forwarding to unix sockets for " + server.user;
+  error.fix = "on " + server.hostname + " set \"AllowStreamLocalForwarding yes\"; then reload sshd";
+  return error;
+}
+
 std::string server_said(const std::string& text) {
   return text.empty() ? "it gave no reason" : "it said: " + sanitize(text);
 }
@@ -99,14 +107,17 @@ Error channel_error(const Host& previous, const Host& hop, std::uint32_t reason,
 
 Error target_error(const Host& last, const Endpoint& target, std::uint32_t reason, const std::string& text) {
   const std::string name = to_string(target);
-  if (reason == kProhibited) return prohibited(last, name);
+  const bool unix_socket = target.kind == Endpoint::Kind::unix_socket;
+  if (reason == kProhibited) return unix_socket ? prohibited_socket(last, name) : prohibited(last, name);
   Error error;
   error.code = ErrorCode::target_refused;
   error.message = last.hostname + " cannot connect to " + name;
-  error.cause = reason == kUnknownType && target.kind == Endpoint::Kind::unix_socket
+  error.cause = reason == kUnknownType && unix_socket
                     ? (text.empty() ? "it does not forward to unix sockets" : sanitize(text))
                     : server_said(text);
   error.fix = "check connect of this forward: it is " + last.hostname + " that connects there";
+  // OpenSSH gives no reason when it may not.
+  if (unix_socket) error.fix += "; its sshd needs \"AllowStreamLocalForwarding yes\"";
   return error;
 }
 

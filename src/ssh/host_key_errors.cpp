@@ -41,14 +41,14 @@ Error refused_key_error(const Host& host, const HostKey& key, const HostKeyVerdi
   error.fix = verdict.file.empty()
                   ? "somebody may be in the middle; ask who runs it, and if the key is right, put it into host_keys"
                   : "somebody may be in the middle; ask who runs it, and if the new key is right, accept it with: "
-                    "ssh-keygen -R '" + verdict.name + "' -f " + verdict.file;
+                    "ssh-keygen -R '" + verdict.name + "' -f '" + verdict.file + "'";
   return error;
 }
 
 Error unknown_key_error(const Host& host, const HostKey& key, const HostKeyVerdict& verdict) {
   return {ErrorCode::host_key_unknown, "the host key of " + server(host) + " is not known", {},
           "strict_host_key_checking is yes, and no known_hosts file has " + verdict.name + "; it shows " + key.type +
-              " " + key.fingerprint,
+              " " + key.fingerprint + (verdict.problem.empty() ? "" : "; " + verdict.problem),
           pin_advice(key)};
 }
 
