@@ -12,21 +12,34 @@
 #include <string>
 #include <utility>
 
+#include "core/endpoint.h"
+
 namespace tunneld::forward {
 namespace {
 
+// A port that the system chose for one address may be taken on the other: how often another one is tried.
+constexpr int kPortTries = 16;
 constexpr int kBacklog = 1024;  // clients that come at once; the kernel caps it at somaxconn
+
+bool is_socket(const std::string& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
+}
 
 Error listen_error(const Endpoint& endpoint, int error_number) {
   const std::string where = to_string(endpoint);
   const bool unix_path = endpoint.kind == Endpoint::Kind::unix_socket;
   switch (error_number) {
     case EADDRINUSE:
+      if (unix_path)
+        return {ErrorCode::port_in_use, where + " is already in use", {},
+                is_socket(endpoint.path) ? "another process listens there" : "something that is no socket lies there",
+                "end that process or move the file away, or choose another path"};
       return {ErrorCode::port_in_use, where + " is already in use", {}, "another process listens there",
               "end that process, or choose another listen address: --port FORWARD=N"};
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
-      return {ErrorCode::address_not_local, endpoint.host + " is not an address of this machine", {},
+      return {ErrorCode::address_not_local, "cannot listen on " + where + ": that is no address of this machine", {},
               "one can only listen on addresses that an interface here has (" + std::string(std::strerror(error_number)) + ")",
               "listen on 127.0.0.1 or localhost, or bring the interface up"};
     case EACCES:
@@ -44,6 +57,14 @@ Error listen_error(const Endpoint& endpoint, int error_number) {
   }
 }
 
+bool listen_at(int fd, const addrinfo& address) {
+  const int on = 1;
+  // The port is ours again at once after a restart; on Linux this does not let two processes listen on it.
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (address.ai_family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  return ::bind(fd, address.ai_addr, address.ai_addrlen) == 0 && ::listen(fd, kBacklog) == 0;
+}
+
 Result<UniqueFd> listen_tcp(const Endpoint& endpoint, const std::string& address) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -53,11 +74,7 @@ Result<UniqueFd> listen_tcp(const Endpoint& endpoint, const std::string& address
     return fail({ErrorCode::listen_failed, "cannot listen on " + to_string(endpoint), {}, ::gai_strerror(rc),
                  "give an IP address, or localhost"});
   UniqueFd fd(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const int on = 1;
-  // The port is ours again at once after a restart; on Linux this does not let two processes listen on it.
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (found->ai_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  const bool listens = fd && ::bind(fd.get(), found->ai_addr, found->ai_addrlen) == 0 && ::listen(fd.get(), kBacklog) == 0;
+  const bool listens = fd && listen_at(fd.get(), *found);
   const int error_number = errno;
   ::freeaddrinfo(found);
   if (!listens) {
@@ -78,11 +95,11 @@ std::uint16_t port_of(int fd) {
 
 std::vector<std::string> addresses_of(const std::string& host) {
   if (host == "localhost") return {"127.0.0.1", "::1"};
-  if (host.empty() || host == "*") return {"0.0.0.0", "::"};
+  if (host.empty() || host == kAnyAddress) return {"0.0.0.0", "::"};
   return {host};
 }
 
-Result<std::vector<UniqueFd>> listen_tcp_all(Endpoint& endpoint) {
+Result<std::vector<UniqueFd>> listen_tcp_once(Endpoint& endpoint) {
   const std::vector<std::string> addresses = addresses_of(endpoint.host);
   std::vector<UniqueFd> sockets;
   for (const std::string& address : addresses) {
@@ -98,10 +115,19 @@ Result<std::vector<UniqueFd>> listen_tcp_all(Endpoint& endpoint) {
   return sockets;
 }
 
+Result<std::vector<UniqueFd>> listen_tcp_all(Endpoint& endpoint) {
+  const std::uint16_t wanted = endpoint.port;
+  for (int tries_left = kPortTries;; --tries_left) {
+    endpoint.port = wanted;
+    Result<std::vector<UniqueFd>> sockets = listen_tcp_once(endpoint);
+    const bool again = wanted == 0 && !sockets && sockets.error().code == ErrorCode::port_in_use;
+    if (!again || tries_left == 1) return sockets;
+  }
+}
+
 // A socket that nobody accepts on any more is left over from a process that was killed.
 bool is_stale(const sockaddr_un& address) {
-  struct stat info {};
-  if (::lstat(address.sun_path, &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
+  if (!is_socket(address.sun_path)) return false;
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
          errno == ECONNREFUSED;
