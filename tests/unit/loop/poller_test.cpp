@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -109,6 +110,25 @@ TEST(Poller, WhoDoesNotReadIsNotWokenByAnEndOfStream) {
   ASSERT_EQ(::shutdown(pair.theirs.get(), SHUT_WR), 0);
   turn(loop);
   EXPECT_FALSE(watcher.any());
+}
+
+// A unix socket's peer that has closed is a hang-up at once, unlike TCP's: what it sent before is still there
+// to be read.
+TEST(Poller, AHangUpOfAUnixSocketIsToldOnceAndLeavesItsDataReadable) {
+  Loop loop;
+  Pair pair = testing::unix_pair();
+  ASSERT_TRUE(testing::send_text(pair.theirs, "sent before"));
+  pair.theirs.reset();
+  Watcher watcher(loop, pair.ours, Poller::kError);
+  ASSERT_TRUE(run_until(loop, [&] { return watcher.any(); }));
+  turn(loop);
+  EXPECT_EQ(watcher.told, std::vector<unsigned>{Poller::kError});
+  watcher.told.clear();
+  watcher.poller.watch(Poller::kReadable);
+  ASSERT_TRUE(run_until(loop, [&] { return watcher.any(); }));
+  EXPECT_EQ(watcher.told.front(), Poller::kReadable);
+  std::array<char, 32> text{};
+  EXPECT_EQ(::recv(pair.ours.get(), text.data(), text.size(), 0), 11);
 }
 
 TEST(Poller, AResetIsSeenWhileReadingAndWhileWriting) {
