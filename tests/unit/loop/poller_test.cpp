@@ -131,6 +131,22 @@ TEST(Poller, AHangUpOfAUnixSocketIsToldOnceAndLeavesItsDataReadable) {
   EXPECT_EQ(::recv(pair.ours.get(), text.data(), text.size(), 0), 11);
 }
 
+// The same on TCP once both sides have ended their sending: the last of what the peer sent may still be
+// unread.
+TEST(Poller, AHangUpOfATcpSocketThatHasSentItsEndLeavesTheDataReadable) {
+  Loop loop;
+  const Pair pair = testing::tcp_pair();
+  ASSERT_EQ(::shutdown(pair.ours.get(), SHUT_WR), 0);
+  Watcher watcher(loop, pair.ours, Poller::kError);
+  ASSERT_TRUE(testing::send_text(pair.theirs, "sent before"));
+  ASSERT_EQ(::shutdown(pair.theirs.get(), SHUT_WR), 0);
+  ASSERT_TRUE(run_until(loop, [&] { return watcher.any(); }));
+  EXPECT_EQ(watcher.told, std::vector<unsigned>{Poller::kError});
+  std::array<char, 32> text{};
+  EXPECT_EQ(::recv(pair.ours.get(), text.data(), text.size(), 0), 11);
+  EXPECT_EQ(::recv(pair.ours.get(), text.data(), text.size(), 0), 0) << "an end in order, no reset";
+}
+
 TEST(Poller, AResetIsSeenWhileReadingAndWhileWriting) {
   for (const unsigned events : {Poller::kReadable, Poller::kReadable | Poller::kWritable}) {
     Loop loop;
