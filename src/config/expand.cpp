@@ -27,7 +27,7 @@ std::optional<std::string> Expander::variable(std::string_view inside, const Spo
     report.error(spot, quoted("${" + std::string(inside) + "}") + " is not a variable", kFix);
     return std::nullopt;
   }
-  const std::optional<std::string> value = request_.env ? request_.env(name) : std::nullopt;
+  std::optional<std::string> value = request_.env ? request_.env(name) : std::nullopt;
   if (value) used_[name] = *value;
   if (value && !(has_default && value->empty())) return value;
   if (has_default) return std::string(rest.substr(2));

@@ -111,12 +111,13 @@ void FileSet::include(std::size_t index, const std::string& path, const Spot& or
 void FileSet::read_includes(std::size_t index) {
   open_.push_back(index);
   const std::string folder = folder_of(paths_[index]);
+  const std::string inside = folder + "/";
   const std::vector<Placed<std::string>> patterns = files_[index].include_patterns;
   for (const Placed<std::string>& pattern : patterns) {
     std::string name = pattern.value;
     if (name.starts_with("~/")) name = request_.home + name.substr(1);
     if (!is_glob(name)) {
-      include(index, normal(name.starts_with('/') ? name : folder + "/" + name), pattern.spot);
+      include(index, normal(name.starts_with('/') ? name : inside + name), pattern.spot);
       continue;
     }
     std::vector<std::string> found = glob_files(folder, name);

@@ -14,6 +14,7 @@ void add(std::map<std::string, Defined<T>>& names, const T& definition, bool ove
   const T*& slot = overrides ? defined.override : defined.base;
   if (slot == nullptr) {
     slot = &definition;
+    defined.first = defined.base != nullptr ? defined.base : defined.override;
     return;
   }
   if (slot->spot.source == definition.spot.source) return;  // a key that stands twice: the tree has said so

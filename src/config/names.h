@@ -16,9 +16,10 @@ template <typename T>
 struct Defined {
   const T* base = nullptr;
   const T* override = nullptr;
-  bool twice = false;  // which definition is meant is not known
+  const T* first = nullptr;  // the base if there is one
+  bool twice = false;        // which definition is meant is not known
 
-  const T& any() const { return base != nullptr ? *base : *override; }
+  const T& any() const { return *first; }
   bool bad() const {
     return twice || (base != nullptr && base->bad) || (override != nullptr && override->bad);
   }
@@ -42,6 +43,7 @@ std::string nearest_fix(const std::string& name, const std::vector<std::string>&
 template <typename T>
 std::vector<std::string> keys_of(const std::map<std::string, T>& map) {
   std::vector<std::string> keys;
+  keys.reserve(map.size());
   for (const auto& [key, value] : map) keys.push_back(key);
   return keys;
 }

@@ -77,6 +77,7 @@ void refuse_key(Report& report, const Node& key, std::string_view what, const st
     return;
   }
   std::vector<std::string> known;
+  known.reserve(keys.size());
   for (const Key& candidate : keys) known.emplace_back(candidate.name);
   std::string fix = "known are: ";
   if (const auto near = nearest(key.text, known)) {
@@ -164,7 +165,7 @@ std::optional<std::string> Reader::text(const Node& node) {
 }
 
 std::optional<std::string> Reader::word(const Node& node, std::optional<Error> (*check)(std::string_view)) {
-  const auto value = text(node);
+  auto value = text(node);
   if (!value) return std::nullopt;
   if (const auto wrong = check(*value)) {
     fault(node.spot, *wrong);

@@ -87,8 +87,9 @@ void Resolver::apply_settings(const Defined<ProfileDefinition>& defined, Profile
   const auto* max = layers.choose(&S::max_delay);
   if (initial != nullptr) profile.reconnect.initial_delay = initial->value;
   if (max != nullptr) profile.reconnect.max_delay = max->value;
-  if (profile.reconnect.initial_delay <= profile.reconnect.max_delay) return;
-  report_.error(max != nullptr ? max->spot : initial->spot,
+  const Spot* spot = max != nullptr ? &max->spot : initial != nullptr ? &initial->spot : nullptr;
+  if (spot == nullptr || profile.reconnect.initial_delay <= profile.reconnect.max_delay) return;
+  report_.error(*spot,
                 "reconnect: initial_delay (" + std::to_string(profile.reconnect.initial_delay.count()) +
                     "ms) is longer than max_delay (" + std::to_string(profile.reconnect.max_delay.count()) +
                     "ms)",

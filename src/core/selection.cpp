@@ -34,14 +34,12 @@ tl::unexpected<Error> no_such(const std::string& message, const std::string& wor
 
 Result<std::vector<std::string>> members(const Catalog& catalog, const std::string& name) {
   if (const auto group = catalog.groups.find(name); group != catalog.groups.end()) {
-    for (const std::string& member : group->second)
-      if (!catalog.profiles.contains(member))
-        return fail({ErrorCode::profile_invalid,
-                     "profile " + member + " of group @" + name + " has errors",
-                     {},
-                     {},
-                     "see `tunneld check`"});
-    return group->second;
+    const auto broken =
+        std::find_if(group->second.begin(), group->second.end(),
+                     [&catalog](const std::string& member) { return !catalog.profiles.contains(member); });
+    if (broken == group->second.end()) return group->second;
+    const std::string message = "profile " + *broken + " of group @" + name + " has errors";
+    return fail({ErrorCode::profile_invalid, message, {}, {}, "see `tunneld check`"});
   }
   std::vector<std::string> found;
   std::set<std::string> known;
