@@ -11,12 +11,14 @@ from support.wait import wait_until
 NOBODY = "65534"
 CLIENT = """
 import socket, sys
-with socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20) as client:
-    try:
-        client.sendall(b"x")
-        print("answered" if client.recv(1) == b"x" else "ended")
-    except ConnectionError:
-        print("reset")
+client = socket.socket()
+client.settimeout(20)
+try:
+    client.connect(("127.0.0.1", int(sys.argv[1])))
+    client.sendall(b"x")
+    print("answered" if client.recv(1) == b"x" else "ended")
+except ConnectionResetError:
+    print("reset")
 """
 
 

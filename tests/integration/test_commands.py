@@ -257,6 +257,15 @@ def test_an_on_demand_profile_dials_at_its_first_client(lab: Lab) -> None:
     assert server.sessions() == 1
 
 
+def test_an_idle_chain_is_closed_and_dialled_again_for_the_next_client(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)}, idle_timeout="300ms")
+    tunnel.up()
+    assert_echoes(tunnel)
+    wait_until(lambda: server.sessions() == 0, 5, "the chain is closed")
+    assert_echoes(tunnel)
+
+
 def test_up_gives_up_after_its_wait(lab: Lab) -> None:
     server = lab.sshd()
     relay = lab.relay_before(server)

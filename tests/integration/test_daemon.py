@@ -100,7 +100,7 @@ def test_in_the_foreground_a_signal_ends_it_in_order_with_every_handle_closed(la
     tunnel = lab.profile("demo", lab.chain(2), {"echo": lab.target(targets.echo)})
     with open(lab.folder / "foreground", "w") as log:
         daemon = lab.tunneld.start("daemon", "--foreground", stdout=log, stderr=log)
-    wait_until(lambda: lab.tunneld.run("ps").code == 0, 10, "it answers")
+    wait_until(lambda: (lab.tunneld.ps()["daemon"] or {}).get("pid") == daemon.pid, 10, "it answers")
     tunnel.up()
     assert lab.tunneld.pid == daemon.pid
     with tunnel.connect() as client:

@@ -58,10 +58,11 @@ def test_a_server_that_ends_its_sending_side_still_gets_the_whole_request(lab: L
 
 
 def test_a_half_closed_connection_stays_open_for_a_slow_reply(lab: Lab) -> None:
-    go = threading.Event()
+    asked, go = threading.Event(), threading.Event()
 
     def answers_late(target: targets.Target, connection: socket.socket) -> None:
         data = receive_all(connection)
+        asked.set()
         go.wait()
         connection.sendall(data)
 
@@ -70,7 +71,7 @@ def test_a_half_closed_connection_stays_open_for_a_slow_reply(lab: Lab) -> None:
     with tunnel.connect() as client:
         client.sendall(b"question")
         client.shutdown(socket.SHUT_WR)
-        wait_until(lambda: tunnel.status()["forwards"][0]["bytes_in"] == 8, 5, "the question has passed")
+        assert asked.wait(patience(5))
         assert tunnel.status()["forwards"][0]["connections"] == 1
         go.set()
         assert receive_all(client) == b"question"

@@ -31,6 +31,12 @@ def own_known_hosts(lab: Lab) -> str:
     return path.read_text() if path.exists() else ""
 
 
+def scoped_name(hops: list[Sshd], number: int) -> str:
+    """trust.md, point 3: a host behind others is known by its path; [...]:port because the port is not 22."""
+    path = "".join(f"[127.0.0.1]:{hop.port}/" for hop in hops[: number - 1])
+    return f"[{path}127.0.0.1]:{hops[number - 1].port}"
+
+
 def assert_no_credential_was_shown(server: Sshd) -> None:
     for word in ("authenticating user", "Accepted", "Failed", "publickey"):
         assert word not in server.log(), server.log()
@@ -69,9 +75,8 @@ def test_an_unknown_key_needs_a_person_when_there_is_no_terminal(lab: Lab) -> No
 def test_accept_new_records_each_key_under_its_path_and_then_knows_it(lab: Lab) -> None:
     hops, tunnel = unpinned(lab, 2, strict_host_key_checking="accept-new")
     tunnel.up()
-    first, second = (f"[127.0.0.1]:{hop.port}" for hop in hops)
-    assert hops[0].known_hosts_line(name=first).strip() in own_known_hosts(lab)
-    assert hops[1].known_hosts_line(name=f"{first}/{second}").strip() in own_known_hosts(lab)
+    assert hops[0].known_hosts_line(name=scoped_name(hops, 1)).strip() in own_known_hosts(lab)
+    assert hops[1].known_hosts_line(name=scoped_name(hops, 2)).strip() in own_known_hosts(lab)
     assert not known_hosts(lab).exists(), "the person's own file is not ours to write"
     lab.tunneld.ok("down", "demo")
     for hop in hops:
@@ -188,8 +193,7 @@ def test_a_plain_line_counts_behind_a_bastion_only_when_it_matches(lab: Lab) -> 
     lab.hosts["hop2"]["strict_host_key_checking"] = "yes"
     lab.save()
     tunnel.up()
-    scoped = f"[127.0.0.1]:{hops[0].port}/[127.0.0.1]:{hops[1].port}"
-    assert scoped in own_known_hosts(lab)
+    assert scoped_name(hops, 2) in own_known_hosts(lab)
 
 
 def test_host_key_alias_is_the_name_that_is_looked_up(lab: Lab) -> None:

@@ -50,7 +50,7 @@ def test_a_port_that_another_profile_holds_is_named(lab: Lab) -> None:
     lab.profiles["other"]["forwards"]["echo"]["listen"] = f"127.0.0.1:{tunnel.port}"
     lab.save()
     outcome = other.fails(PORT_TAKEN)
-    assert_error(outcome, "E-PORT-IN-USE", f"127.0.0.1:{tunnel.port}", "demo", profile="other")
+    assert_error(outcome, "E-PORT-IN-USE", f"127.0.0.1:{tunnel.port}", str(lab.tunneld.pid), profile="other")
     assert_echoes(tunnel)
 
 
@@ -58,7 +58,7 @@ def test_a_port_that_another_profile_holds_is_named(lab: Lab) -> None:
 def test_an_address_of_another_machine(lab: Lab) -> None:
     tunnel = echo_tunnel(lab)
     listen_on(lab, f"192.0.2.1:{tunnel.port}")
-    assert_error(tunnel.fails(FAILED), "E-ADDRESS-NOT-LOCAL", f"192.0.2.1:{tunnel.port}")
+    assert_error(tunnel.fails(FAILED), "E-ADDRESS-NOT-LOCAL", "192.0.2.1")
     pid = lab.tunneld.pid
     listen_on(lab, f"127.0.0.1:{tunnel.port}")
     assert_works_after_mending(lab, tunnel, pid)

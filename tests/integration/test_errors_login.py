@@ -5,8 +5,7 @@ from support.expect import assert_error, assert_works_after_mending
 from support.lab import Lab
 from support.ports import free_port
 from support.scale import patience
-from support.stream import ends_with
-from support.transfers import assert_echoes
+from support.transfers import assert_echoes, end_of_new_client
 from support.wait import wait_until
 
 AUTH_FAILED = 7
@@ -99,8 +98,7 @@ def test_a_target_that_refuses_resets_its_client_and_the_chain_lives(lab: Lab) -
     tunnel.up()
     pid = lab.tunneld.pid
     sessions = [hop["session"] for hop in tunnel.status()["hops"]]
-    with tunnel.connect("gone") as client:
-        assert ends_with(client, WITHIN_SECONDS) == "reset"
+    assert end_of_new_client(tunnel, WITHIN_SECONDS, "gone") == "reset"
     wait_until(
         lambda: lab.tunneld.last_error("demo")["code"] == "E-TARGET-REFUSED", 2, "status names the error"
     )
@@ -117,8 +115,7 @@ def test_a_last_hop_that_forbids_the_target_resets_the_client_and_says_so(lab: L
     hops = [lab.sshd("bastion"), lab.sshd("inner", ["AllowTcpForwarding no"])]
     tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
     tunnel.up()
-    with tunnel.connect() as client:
-        assert ends_with(client, WITHIN_SECONDS) == "reset"
+    assert end_of_new_client(tunnel, WITHIN_SECONDS) == "reset"
     wait_until(
         lambda: lab.tunneld.last_error("demo")["code"] == "E-FORWARD-PROHIBITED", 2, "status names the error"
     )
@@ -130,8 +127,7 @@ def test_any_refusal_of_a_channel_resets_the_client(lab: Lab, behaviour: str) ->
     tunnel = lab.profile("demo", [lab.asyncssh(behaviour=behaviour)], {"echo": "127.0.0.1:9"})
     tunnel.up()
     for _ in range(20):
-        with tunnel.connect() as client:
-            assert ends_with(client, WITHIN_SECONDS) == "reset"
+        assert end_of_new_client(tunnel, WITHIN_SECONDS) == "reset"
     assert tunnel.status()["state"] == "up"
 
 
@@ -140,6 +136,5 @@ def test_a_target_that_cannot_be_resolved_resets_its_client_and_the_chain_lives(
         "demo", [lab.sshd()], {"gone": "no-such-database.invalid:5432", "echo": lab.target(targets.echo)}
     )
     tunnel.up()
-    with tunnel.connect("gone") as client:
-        assert ends_with(client, 40) == "reset"
+    assert end_of_new_client(tunnel, 40, "gone") == "reset"
     assert_echoes(tunnel, "echo")

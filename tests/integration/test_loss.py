@@ -10,7 +10,7 @@ from support.ports import answers
 from support.postgres import client_environment
 from support.scale import patience
 from support.stream import ends_with, receive_exactly
-from support.transfers import assert_echoes, assert_moves_both_ways, echoes
+from support.transfers import assert_echoes, assert_moves_both_ways, echoes, end_of_new_client
 from support.wait import Stopwatch, wait_until
 
 RESET_SECONDS = patience(1)
@@ -69,8 +69,6 @@ def test_a_blackhole_on_one_hop_only_is_seen_in_time_and_the_guilty_hop_named(la
         assert ends_with(client, BLACKHOLE_SECONDS) == "reset"
     error = wait_until(lambda: tunnel.status()["last_error"], 5, "status tells the error")
     assert (error["code"], error["hop"]) == ("E-KEEPALIVE-TIMEOUT", f"hop{number}")
-    if number == 2:
-        assert tunnel.status()["hops"][0]["state"] == "ready", "hop 1 was well all the time"
     assert answers(tunnel.port)
     relay.cut()
     relay.blackhole(False)
@@ -148,10 +146,9 @@ def test_a_client_that_waits_longer_than_hold_timeout_is_reset(lab: Lab) -> None
     tunnel.up()
     server.kill()
     wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
-    with tunnel.connect() as client:
-        watch = Stopwatch()
-        assert ends_with(client, patience(3)) == "reset"
-        assert watch.seconds > 0.8
+    watch = Stopwatch()
+    assert end_of_new_client(tunnel, patience(3)) == "reset"
+    assert watch.seconds > 0.8
     server.start()
     assert_echoes(tunnel)
 

@@ -3,7 +3,7 @@ import socket
 import threading
 
 from .lab import Tunnel
-from .stream import pattern_digest, receive_digest, receive_exactly, send_pattern
+from .stream import ends_with, pattern_digest, receive_digest, receive_exactly, send_pattern
 from .wait import Stopwatch
 
 
@@ -29,6 +29,16 @@ def assert_echoes(tunnel: Tunnel, forward: str | None = None, message: bytes = b
     with tunnel.connect(forward) as client:
         client.sendall(message)
         assert receive_exactly(client, len(message)) == message
+
+
+def end_of_new_client(tunnel: Tunnel, within: float, forward: str | None = None) -> str:
+    """What becomes of a client that only listens: "reset", "eof", or "open" after `within` seconds. A reset
+    may come so early that connect() itself reports it."""
+    try:
+        with tunnel.connect(forward) as client:
+            return ends_with(client, within)
+    except ConnectionResetError:
+        return "reset"
 
 
 def echoes(tunnel: Tunnel) -> bool:
