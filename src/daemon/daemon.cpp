@@ -1,6 +1,5 @@
 #include "daemon/daemon.h"
 
-#include <openssl/crypto.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -10,6 +9,7 @@
 #include "daemon/status_json.h"
 #include "daemon/up_request.h"
 #include "ssh/library.h"
+#include "trust/crypto_version.h"
 
 namespace tunneld::daemon {
 
@@ -32,7 +32,7 @@ Daemon::Daemon(const DaemonOptions& options, UniqueFd control_listener, std::opt
   for (const int number : {SIGTERM, SIGINT})
     signals_.push_back(std::make_unique<loop::SignalWatch>(loop_, number, [this] { stop(); }));
   log_.info("", std::string("tunneld " TUNNELD_VERSION " started, pid ") + std::to_string(::getpid()) + ", " +
-                    ssh::library_version() + ", " + OpenSSL_version(OPENSSL_VERSION));
+                    ssh::library_version() + ", " + trust::crypto_version());
   for (const std::string& problem : keys_.problems()) log_.warn("", problem);
 }
 

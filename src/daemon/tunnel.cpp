@@ -46,6 +46,11 @@ Tunnel::Tunnel(const TunnelServices& services, Profile profile, CallerSetting ca
 
 Tunnel::~Tunnel() { close_all(); }
 
+bool Tunnel::listen() {
+  bind();
+  return context().all_listening;
+}
+
 void Tunnel::up() { event(TunnelEvent::up); }
 void Tunnel::restart() { event(TunnelEvent::restart); }
 

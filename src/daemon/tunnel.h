@@ -64,6 +64,8 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
   Tunnel(const TunnelServices& services, Profile profile, CallerSetting caller, TunnelObserver& observer);
   ~Tunnel() override;
 
+  // Opens every listener that is not open. False when one cannot be opened: last_error() says why.
+  bool listen();
   void up();
   void restart();
   // Stops accepting, waits for clients `drain_ms` at most, then closes everything and tells the observer.

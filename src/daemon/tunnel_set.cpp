@@ -81,6 +81,7 @@ void TunnelSet::drop_if_unwanted(const std::string& name) {
   if (found == entries_.end()) return;
   const Entry& entry = found->second;
   if (entry.kept || !entry.leases.empty() || !entry.waiters.empty()) return;
+  if (entry.tunnel->state() == TunnelState::down) return tunnel_down(*entry.tunnel);  // it never got anywhere
   entry.tunnel->down(0);
 }
 

@@ -49,6 +49,24 @@ Json forwards_of(const Tunnel& tunnel) {
   return forwards;
 }
 
+// When it is another profile that listens there, its name says more than the daemon's pid.
+void name_profile_on_port(TunnelSet& tunnels, const Tunnel& tunnel, Error& error) {
+  if (error.code != ErrorCode::port_in_use) return;
+  for (const auto& wanted : tunnel.forwards()) {
+    if (wanted->forward().name != error.where.forward) continue;
+    for (const Tunnel* other : tunnels.all()) {
+      for (const auto& held : other->forwards()) {
+        const Endpoint listen = held->listen_endpoint();
+        if (other == &tunnel || !held->listening() || listen.port != wanted->forward().listen.port ||
+            listen.path != wanted->forward().listen.path)
+          continue;
+        error.cause = "the profile " + other->profile().name + " listens there (forward " + held->forward().name + ")";
+        error.fix = "take that one down: tunneld down " + other->profile().name + "; or choose another listen address";
+      }
+    }
+  }
+}
+
 const char* state_name(ssh::HopProgress::State state) {
   switch (state) {
     case ssh::HopProgress::State::started: return "started";
@@ -98,15 +116,16 @@ void UpRequest::begin(const std::string& name, const Profile& profile) {
   Tunnel& tunnel = tunnels_.want(
       std::move(wanted), {control::get_string(args_, "home"), control::get_string(args_, "agent")}, *this);
   pending_[name].was_serving = tunnel.serving() && !restart_;
+  // When a port is taken the chain would come up for nothing.
+  if (!tunnel.listen() && tunnel.last_error()) {
+    Error error = tunnel.last_error()->error;
+    name_profile_on_port(tunnels_, tunnel, error);
+    return fail(name, std::move(error));
+  }
   if (restart_ && tunnel.state() != TunnelState::down)
     tunnel.restart();
   else
     tunnel.up();
-  // Nothing more need be tried when a port is taken: the chain would come up for nothing.
-  for (const auto& forward : tunnel.forwards()) {
-    if (forward->listening() || !pending_[name].waiting) continue;
-    if (tunnel.last_error()) return fail(name, tunnel.last_error()->error);
-  }
   if (tunnel.serving()) succeed(tunnel);
 }
 

@@ -30,7 +30,7 @@ void Client::hold(std::uint64_t hold_ms) {
 void Client::on_held_error() {
   pollfd state{fd_, 0, 0};
   ::poll(&state, 1, 0);
-  if ((state.revents & (POLLERR | POLLHUP)) == 0) return;
+  if ((state.revents & POLLERR) == 0) return;
   close_held(false);
   end("client left while held");
 }

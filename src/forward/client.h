@@ -43,8 +43,8 @@ class Client : private ssh::RelayOwner {
   // "127.0.0.1:41234"
   std::string peer() const;
   int fd() const { return fd_; }  // for asking the kernel whose it is; do not read or write
-  std::uint64_t bytes_out() const { return relay_ ? relay_->bytes_up() : 0; }
-  std::uint64_t bytes_in() const { return relay_ ? relay_->bytes_down() : 0; }
+  std::uint64_t bytes_in() const { return relay_ ? relay_->bytes_up() : 0; }     // from it to the target
+  std::uint64_t bytes_out() const { return relay_ ? relay_->bytes_down() : 0; }  // from the target to it
 
  private:
   enum class State { held, relayed, over };

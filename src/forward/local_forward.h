@@ -34,8 +34,8 @@ class ForwardObserver {
 
 struct ForwardCounters {
   std::uint64_t total = 0;  // accepted and admitted since the listener was opened
-  std::uint64_t bytes_in = 0;   // from the target to clients
-  std::uint64_t bytes_out = 0;  // from clients to the target
+  std::uint64_t bytes_in = 0;   // from clients to the target
+  std::uint64_t bytes_out = 0;  // from the target to clients
 };
 
 class LocalForward : private ClientOwner {

@@ -16,7 +16,7 @@ namespace tunneld::ssh {
 namespace {
 
 constexpr std::uint64_t kQuestionTimeoutMs = 110'000;  // below the 120 s that sshd gives a log-in (LoginGraceTime)
-constexpr std::uint64_t kLoginTimeoutMs = 60'000;      // a key in an agent may wait for a touch
+constexpr std::uint64_t kAgentTimeoutMs = 60'000;      // a key in an agent may wait for a touch
 // The originator that ssh -W names for a channel that belongs to no client (RFC 4254 section 7.2).
 constexpr const char* kOwnOrigin = "127.0.0.1";
 constexpr std::uint16_t kOwnOriginPort = 65'535;
@@ -53,14 +53,16 @@ void Hop::stop() { event(HopEvent::stop); }
 void Hop::give_up(Error error) { fail_with(std::move(error)); }
 
 void Hop::event(HopEvent event) {
+  if (event == HopEvent::deadline && state_ == HopState::authenticating && login_ && login_->asking_agent() &&
+      loop_.precise_now_ms() - step_began_ms_ < kAgentTimeoutMs)
+    return deadline_.start(kAgentTimeoutMs);
   if (event == HopEvent::deadline) {
     const char* doing = state_ == HopState::resolving        ? "looking up its name"
                         : state_ == HopState::handshaking    ? "the SSH handshake"
                         : state_ == HopState::authenticating ? "the log-in"
                                                              : "connecting";
-    const auto waited = state_ == HopState::authenticating ? static_cast<long long>(kLoginTimeoutMs)
-                                                           : host_.connect_timeout.count();
-    error_ = state_ == HopState::needs_input ? unanswered_error(host_, key_) : deadline_error(host_, doing, waited);
+    error_ = state_ == HopState::needs_input ? unanswered_error(host_, key_)
+                                             : deadline_error(host_, doing, host_.connect_timeout.count());
   }
   const HopStep result = step(state_, HopContext{previous_ == nullptr}, event);
   if (result.legality != Legality::legal) return;
@@ -76,9 +78,9 @@ void Hop::arm_deadline() {
   switch (state_) {
     case HopState::resolving:
     case HopState::connecting:
-    case HopState::handshaking: return deadline_.start(timeout);
+    case HopState::handshaking:
+    case HopState::authenticating: return deadline_.start(timeout);
     case HopState::needs_input: return deadline_.start(kQuestionTimeoutMs);
-    case HopState::authenticating: return deadline_.start(kLoginTimeoutMs);
     case HopState::verifying_host_key:
     case HopState::idle:
     case HopState::ready:
@@ -95,7 +97,7 @@ void Hop::perform(HopAction action) {
     case HopAction::verify_host_key: return verify_host_key();
     case HopAction::ask: {
       const std::string question = host_key_question(host_, key_, setting_.path);
-      if (!observer_.hop_asks(*this, question, key_)) fail_with(needs_answer_error(host_, key_));
+      if (!observer_.hop_asks(*this, question, key_)) fail_with(needs_answer_error(host_, key_, key_problem_));
       return;
     }
     case HopAction::authenticate: return authenticate();
@@ -202,7 +204,8 @@ void Hop::verify_host_key() {
 
 void Hop::handle_unknown_key(const HostKeyVerdict& verdict) {
   // With a known_hosts file that cannot be read, unknown may be changed: only a person may say yes.
-  if (!verdict.problem.empty() && host_.strict_host_key_checking == StrictHostKeyChecking::accept_new)
+  key_problem_ = verdict.problem;
+  if (!key_problem_.empty() && host_.strict_host_key_checking == StrictHostKeyChecking::accept_new)
     return event(HopEvent::key_unknown);
   switch (host_.strict_host_key_checking) {
     case StrictHostKeyChecking::accept_new: return accept_host_key(true, "new, recorded");

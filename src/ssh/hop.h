@@ -121,6 +121,7 @@ class Hop : private SessionObserver, private RelayOwner {
   std::unique_ptr<Relay> relay_;      // between the channel of the hop before and our session
   std::unique_ptr<Session> session_;
   HostKey key_;
+  std::string key_problem_;  // a known_hosts file that cannot be used
   std::unique_ptr<Login> login_;
   std::unique_ptr<Liveness> liveness_;
   std::shared_ptr<Hop*> self_;        // null inside when this is gone; for work off the loop

@@ -25,6 +25,8 @@ class Login : public LoginSteps {
 
   int step(ssh_session session) override;
 
+  // The agent is being asked: it may wait for a person (a touch, a confirmation).
+  bool asking_agent() const { return agent_state_ == AgentState::running; }
   // What let us in, or is being tried: "publickey, ~/.ssh/id_work", "publickey, agent".
   std::string method() const;
   // The error for a log-in that ended in SSH_AUTH_DENIED or in the end of the session (`session` null, `text` says how).

@@ -100,6 +100,8 @@ void Relay::channel_news() {
 
 void Relay::channel_lost() {
   channel_ = nullptr;
+  // The server had sent everything and closed: nothing is lost as long as we have it.
+  if (state_.remote_closed && !download_stalled_) return;
   event(RelayEvent::session_lost);
 }
 
@@ -120,10 +122,17 @@ void Relay::channel_writable() {
 
 void Relay::on_local(unsigned events) {
   if (state_.over) return;
-  if (session_ == nullptr || channel_ == nullptr) return on_local_error();
+  if (channel_ == nullptr) return on_local_without_channel(events);
   const Session::Use use(*session_);
   if ((events & loop::Poller::kWritable) != 0) write_local();
   if (!state_.over && (events & loop::Poller::kReadable) != 0) read_local();
+  if (!state_.over && (events & loop::Poller::kError) != 0) on_local_error();
+  if (!state_.over) update_mask();
+}
+
+// The channel was closed after everything had come, or is not opened yet: what is queued still goes out.
+void Relay::on_local_without_channel(unsigned events) {
+  if ((events & loop::Poller::kWritable) != 0) write_local();
   if (!state_.over && (events & loop::Poller::kError) != 0) on_local_error();
   if (!state_.over) update_mask();
 }
@@ -157,7 +166,7 @@ void Relay::read_local() {
 
 void Relay::write_local() {
   if (!flush_download()) return;
-  if (std::exchange(download_stalled_, false)) {
+  if (std::exchange(download_stalled_, false) && channel_ != nullptr) {
     channel_->read_all(download_queue_);
     if (!flush_download()) return;
   }
@@ -181,12 +190,13 @@ bool Relay::flush_download() {
   return true;
 }
 
-// The poller has seen an error, or urgent data, which looks alike from there.
+// The poller has seen an error, a hang-up or urgent data, which look alike from there. A hang-up alone means that both
+// sides have ended in order; bytes of the local one may still be unread.
 void Relay::on_local_error() {
   pollfd state{local_.get(), 0, 0};
   ::poll(&state, 1, 0);
-  if ((state.revents & (POLLERR | POLLHUP)) != 0) return event(RelayEvent::local_reset);
-  urgent_seen_ = true;  // and would be reported again and again
+  if ((state.revents & POLLERR) != 0) return event(RelayEvent::local_reset);
+  errors_muted_ = true;  // it would be reported again and again
 }
 
 void Relay::event(RelayEvent event) {
@@ -217,8 +227,8 @@ void Relay::perform(RelayAction action) {
 }
 
 void Relay::update_mask() {
-  unsigned mask = urgent_seen_ ? 0 : loop::Poller::kError;
-  if (opened_ && !upload_blocked_ && state_.upload == HalfState::open) mask |= loop::Poller::kReadable;
+  unsigned mask = errors_muted_ ? 0 : loop::Poller::kError;
+  if (opened_ && channel_ != nullptr && !upload_blocked_ && state_.upload == HalfState::open) mask |= loop::Poller::kReadable;
   if (!download_queue_.empty() || download_stalled_) mask |= loop::Poller::kWritable;
   poller_.watch(mask);
 }

@@ -48,6 +48,7 @@ class Relay : public ChannelUser {
   void channel_lost() override;
 
   void on_local(unsigned events);
+  void on_local_without_channel(unsigned events);
   void read_local();
   void write_local();
   bool flush_download();
@@ -67,7 +68,7 @@ class Relay : public ChannelUser {
   RelayState state_;
   bool opened_ = false;
   bool local_failed_ = false;   // found out in channel_data(), acted upon in channel_news()
-  bool urgent_seen_ = false;
+  bool errors_muted_ = false;  // hang-up or urgent data: no error, but reported like one
   bool upload_blocked_ = false;  // waits for channel_writable()
   bool download_stalled_ = false;  // libssh holds bytes back
   std::string upload_rest_;     // read, but not taken by the channel: at most one read

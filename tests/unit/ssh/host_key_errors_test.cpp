@@ -125,7 +125,7 @@ TEST(HostKeyErrors, AnUnknownKeyNamesAFileThatCouldNotBeRead) {
 }
 
 TEST(HostKeyErrors, WithoutAnAnswerTheyTellHowToGiveOne) {
-  const Error nobody = needs_answer_error(db_gw(), kShown);
+  const Error nobody = needs_answer_error(db_gw(), kShown, "");
   expect_whole(nobody, ErrorCode::needs_input);
   EXPECT_TRUE(has(nobody.fix, "run tunneld up on a terminal")) << nobody.fix;
   const Error silent = unanswered_error(db_gw(), kShown);
