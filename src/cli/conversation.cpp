@@ -25,6 +25,15 @@ using namespace std::chrono_literals;
 constexpr auto kTick = 100ms;
 constexpr auto kCancelTimeout = 2s;  // how long the daemon has to undo what was begun
 
+// Says first which hop of which profile it is for: with several hops on the way, the address alone may
+// mislead.
+std::string prompt_text(const Json& prompt) {
+  const std::string profile = sanitize(control::get_string(prompt, "profile"));
+  const std::string hop = sanitize(control::get_string(prompt, "hop"));
+  std::string text = hop.empty() ? "" : profile + ", hop " + hop + ":\n";
+  return text + sanitize_lines(control::get_string(prompt, "text"));
+}
+
 class Conversation {
  public:
   Conversation(Client& client, const Handlers& handlers, Interrupts& interrupts,
@@ -170,7 +179,7 @@ void Conversation::open_next_prompt() {
   handlers_.before_prompt();
   // What was typed before the question is no answer to it.
   ::tcflush(tty_, TCIFLUSH);
-  std::string text = sanitize_lines(control::get_string(prompts_.front(), "text"));
+  std::string text = prompt_text(prompts_.front());
   if (!text.ends_with(' ') && !text.ends_with('\n')) text += ' ';
   std::string_view rest = text;
   while (!rest.empty()) {

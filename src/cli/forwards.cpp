@@ -73,7 +73,7 @@ std::vector<OpenForward> open_forwards(const control::Json& profile_up) {
 }
 
 Endpoint for_client(Endpoint listen) {
-  if (listen.host == "0.0.0.0" || listen.host == "*") listen.host = "127.0.0.1";
+  if (listen.host == "0.0.0.0" || listen.host == "*" || listen.host == "localhost") listen.host = "127.0.0.1";
   if (listen.host == "::") listen.host = "::1";
   return listen;
 }

@@ -22,7 +22,8 @@ struct OpenForward {
 
 std::vector<OpenForward> open_forwards(const control::Json& profile_up);
 
-// Where a client of this machine connects to: 0.0.0.0 and :: become the loopback address.
+// Where a client of this machine connects to: 0.0.0.0 and :: become the loopback address; so does localhost,
+// which is bound in both families, so that no client need resolve it.
 Endpoint for_client(Endpoint listen);
 
 // A command line that connects, e.g. "psql -h 127.0.0.1 -p 5432"; empty when the application is not known.

@@ -49,20 +49,24 @@ std::set<std::string> broken_files(const config::LoadResult& loaded) {
   return files;
 }
 
-// Files with mistakes that concern these names. A profile that was left out may be so for a mistake in any
-// file (its host's, say). A name that is nowhere may stand in a file that could not be read as YAML.
-std::set<std::string> guilty_files(const config::LoadResult& loaded, const std::vector<std::string>& names) {
-  const auto concerns = [&](const std::string& file, const std::string& name) {
-    if (loaded.left_out.contains(name)) return true;
-    const auto profile = loaded.catalog.profiles.find(name);
-    if (profile != loaded.catalog.profiles.end()) return profile->second.files.contains(file);
-    return file_mentions(file, name.starts_with('@') ? name.substr(1) : name);
-  };
+// Files with mistakes that concern this name: those that had a say in its profile; for a name that is not in
+// the catalog those that mention it, as far as can be told from a file that is broken.
+std::set<std::string> guilty_files(const config::LoadResult& loaded, const std::string& name) {
+  const std::set<std::string> broken = broken_files(loaded);
+  const auto profile = loaded.catalog.profiles.find(name);
+  const std::string word = name.starts_with('@') ? name.substr(1) : name;
   std::set<std::string> guilty;
-  for (const std::string& file : broken_files(loaded))
-    if (std::any_of(names.begin(), names.end(),
-                    [&](const std::string& name) { return concerns(file, name); }))
+  for (const std::string& file : broken)
+    if (profile != loaded.catalog.profiles.end() ? profile->second.files.contains(file)
+                                                 : file_mentions(file, word))
       guilty.insert(file);
+  // It was left out for a mistake in another file, of its host say.
+  return guilty.empty() && loaded.left_out.contains(name) ? broken : guilty;
+}
+
+std::set<std::string> guilty_files(const config::LoadResult& loaded, const std::vector<std::string>& names) {
+  std::set<std::string> guilty;
+  for (const std::string& name : names) guilty.merge(guilty_files(loaded, name));
   return guilty;
 }
 

@@ -34,7 +34,8 @@ TEST(ClientHint, ANamedApplicationWinsOverTheGuess) {
   EXPECT_EQ(client_hint(forward("db", "127.0.0.1:1", "10.0.0.1:5432", "http")), "");
 }
 
-TEST(ClientHint, WildcardAddressesAreReachedByLoopback) {
+TEST(ClientHint, WildcardAddressesAndLocalhostAreReachedByLoopback) {
+  EXPECT_EQ(client_hint(forward("db", "localhost:5432", "a:5432")), "psql -h 127.0.0.1 -p 5432");
   EXPECT_EQ(client_hint(forward("db", "0.0.0.0:5432", "a:5432")), "psql -h 127.0.0.1 -p 5432");
   EXPECT_EQ(client_hint(forward("db", "[::]:5432", "a:5432")), "psql -h ::1 -p 5432");
 }
