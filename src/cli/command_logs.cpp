@@ -48,7 +48,8 @@ bool wait_a_period(Interrupts& interrupts, int& exit_code) {
   std::array<pollfd, 2> items = {{{.fd = interrupts.fd(), .events = POLLIN, .revents = 0},
                                   {.fd = STDOUT_FILENO, .events = 0, .revents = 0}}};
   if (::poll(items.data(), items.size(), kFollowPeriodMs) <= 0) return true;
-  exit_code = items[0].revents != 0 ? exit_code_of(ErrorCode::interrupted) : 0;
+  // Taken, not left pending: it would end the process when `interrupts` lets it through.
+  exit_code = interrupts.take() ? exit_code_of(ErrorCode::interrupted) : 0;
   return false;
 }
 

@@ -88,7 +88,8 @@ int watch(const PsOptions& options, const Context& context) {
                                           : table;
     if (write_out(text) != Written::ok) return 0;
     pollfd item{.fd = interrupts.fd(), .events = POLLIN, .revents = 0};
-    if (::poll(&item, 1, kWatchPeriodMs) > 0) return exit_code_of(ErrorCode::interrupted);
+    ::poll(&item, 1, kWatchPeriodMs);
+    if (interrupts.take()) return exit_code_of(ErrorCode::interrupted);
   }
 }
 
