@@ -66,17 +66,19 @@ def test_each_kind_of_user_key_and_host_key_works(lab: Lab, kind: str) -> None:
     assert_echoes(tunnel)
 
 
-def test_a_certificate_opens_a_hop_that_knows_only_the_authority(lab: Lab) -> None:
+@pytest.mark.parametrize("place", ["named", "beside the key"])
+def test_a_certificate_opens_a_hop_that_knows_only_the_authority(lab: Lab, place: str) -> None:
     authority = lab.key("authority")
     server = lab.sshd(options=[f"TrustedUserCAKeys {authority.public_path}"])
     server.forbid_all()
-    certificate = certify_user(authority, lab.keys["bastion"], USER)
     tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
     tunnel.fails(7)
-    moved = certificate.rename(lab.folder / "bastion.pub")
-    lab.hosts["bastion"]["certificate_file"] = str(moved)
-    lab.save()
-    tunnel.up()
+    certificate = certify_user(authority, lab.keys["bastion"], USER)
+    if place == "named":
+        certificate = certificate.rename(lab.folder / "bastion-cert.pub")
+        lab.hosts["bastion"]["certificate_file"] = str(certificate)
+        lab.save()
+    assert certificate.name in tunnel.up().text
     assert_echoes(tunnel)
 
 

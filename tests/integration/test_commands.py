@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import targets
 from support.lab import Lab, Tunnel
-from support.ports import answers, free_port
+from support.ports import answers, free_port, refuses
 from support.stream import ends_with, receive_exactly
 from support.transfers import assert_echoes
 from support.wait import wait_until
@@ -119,7 +119,7 @@ def test_restart_makes_new_sessions_and_keeps_the_listener_bound(lab: Lab, tunne
 
     def keep_trying() -> None:
         while not stop.is_set():
-            if not answers(tunnel.port):
+            if refuses(tunnel.port):
                 refused.append(True)
 
     trier = threading.Thread(target=keep_trying, daemon=True)

@@ -6,7 +6,7 @@ import threading
 import pytest
 from support import targets
 from support.lab import Lab, Tunnel
-from support.ports import answers
+from support.ports import answers, refuses
 from support.postgres import client_environment
 from support.scale import patience
 from support.stream import ends_with, receive_exactly
@@ -125,7 +125,7 @@ def test_the_port_never_refuses_while_the_bastion_is_killed_and_comes_back(lab: 
 
     def keep_trying() -> None:
         while not stop.is_set():
-            if not answers(tunnel.port):
+            if refuses(tunnel.port):
                 refused.append(True)
 
     trier = threading.Thread(target=keep_trying, daemon=True)

@@ -29,6 +29,13 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise AssertionError("no free port")
 
 
+def refuses(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether nobody listens there; a listener that resets at once does not refuse."""
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex((host, port)) == errno.ECONNREFUSED
+
+
 def answers(port: int, host: str = "127.0.0.1") -> bool:
     """Whether something accepts connections there."""
     with socket.socket() as probe:

@@ -87,6 +87,8 @@ class Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env=os.environ
+                | {"RES_OPTIONS": "timeout:1 attempts:1"},  # sshd stands still while it resolves
                 cwd=self.folder,
             )
         wait_until(self._ready_or_dead, 30, f"{self.name} listens; its log:\n{self.log()}")
