@@ -70,6 +70,8 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
   void restart();
   // Stops accepting, waits for clients `drain_ms` at most, then closes everything and tells the observer.
   void down(std::uint64_t drain_ms);
+  // Closes everything now, without a word to the observer.
+  void close() { close_all(); }
   void answer(bool accept);
   // The agent and home of whoever asked last are used for the next dial.
   void set_caller(CallerSetting caller) { caller_ = std::move(caller); }

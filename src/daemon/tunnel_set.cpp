@@ -29,16 +29,20 @@ bool same_work(Profile a, Profile b) {
 }  // namespace
 
 Tunnel& TunnelSet::want(Profile profile, const CallerSetting& caller, TunnelObserver& waiter) {
-  choose_ports(profile);
   Entry& entry = entries_[profile.name];
-  if (entry.tunnel && !same_work(entry.tunnel->profile(), profile)) {
+  if (entry.tunnel && !same_work(entry.asked_for, profile)) {
     services_.log.info(profile.name, "the profile has changed: it starts anew");
+    entry.tunnel->close();
     services_.loop.retire(std::move(entry.tunnel));
+    entry.kept = false;  // until the new one has come up
   }
-  if (entry.tunnel)
+  if (entry.tunnel) {
     entry.tunnel->set_caller(caller);
-  else
+  } else {
+    entry.asked_for = profile;
+    choose_ports(profile);
     entry.tunnel = std::make_unique<Tunnel>(services_, std::move(profile), caller, static_cast<TunnelObserver&>(*this));
+  }
   entry.waiters.push_back(&waiter);
   return *entry.tunnel;
 }
@@ -81,8 +85,7 @@ void TunnelSet::drop_if_unwanted(const std::string& name) {
   if (found == entries_.end()) return;
   const Entry& entry = found->second;
   if (entry.kept || !entry.leases.empty() || !entry.waiters.empty()) return;
-  if (entry.tunnel->state() == TunnelState::down) return tunnel_down(*entry.tunnel);  // it never got anywhere
-  entry.tunnel->down(0);
+  bring_down(*entry.tunnel, 0);
 }
 
 void TunnelSet::take_down(const std::string& name, std::uint64_t drain_ms, TunnelObserver& waiter) {
@@ -91,7 +94,12 @@ void TunnelSet::take_down(const std::string& name, std::uint64_t drain_ms, Tunne
   found->second.kept = false;
   found->second.leases.clear();
   found->second.waiters.push_back(&waiter);
-  found->second.tunnel->down(drain_ms);
+  bring_down(*found->second.tunnel, drain_ms);
+}
+
+void TunnelSet::bring_down(Tunnel& tunnel, std::uint64_t drain_ms) {
+  if (tunnel.state() == TunnelState::down) return tunnel_down(tunnel);  // it never got anywhere
+  tunnel.down(drain_ms);
 }
 
 std::vector<TunnelObserver*> TunnelSet::waiters_of(const Tunnel& tunnel) const {
@@ -134,7 +142,7 @@ void TunnelSet::trim() { ::malloc_trim(0); }
 
 void TunnelSet::remember_ports(const Tunnel& tunnel) {
   for (const auto& forward : tunnel.forwards())
-    if (forward->listening() && forward->forward().listen.port == 0)
+    if (forward->listening() && forward->listen_endpoint().kind == Endpoint::Kind::tcp)
       ports_[{tunnel.profile().name, forward->forward().name}] = forward->listen_endpoint().port;
 }
 

@@ -34,6 +34,7 @@ class TunnelSet : private TunnelObserver {
  private:
   struct Entry {
     std::unique_ptr<Tunnel> tunnel;
+    Profile asked_for;  // before ports were chosen for it
     bool kept = false;
     std::set<std::uint64_t> leases;
     std::vector<TunnelObserver*> waiters;
@@ -45,6 +46,7 @@ class TunnelSet : private TunnelObserver {
   void tunnel_client_ended(Tunnel& tunnel) override;
 
   void drop_if_unwanted(const std::string& name);
+  void bring_down(Tunnel& tunnel, std::uint64_t drain_ms);
   void remember_ports(const Tunnel& tunnel);
   void choose_ports(Profile& profile) const;
   std::vector<TunnelObserver*> waiters_of(const Tunnel& tunnel) const;
@@ -52,7 +54,7 @@ class TunnelSet : private TunnelObserver {
 
   TunnelServices services_;
   std::map<std::string, Entry> entries_;
-  // Ports that the system chose for port 0, kept for as long as the daemon knows the profile.
+  // Ports that forwards listened on: one that asks for port 0 gets the same again while the daemon lives.
   std::map<std::pair<std::string, std::string>, std::uint16_t> ports_;
   loop::Timer trim_{services_.loop, [this] { trim(); }};
   void trim();
