@@ -112,13 +112,20 @@ def both_ways(count: int) -> Handler:
     """Sends `count` bytes while it reads; at the end of what it reads, sends that's SHA-256 and closes."""
 
     def handler(target: Target, connection: socket.socket) -> None:
-        sender = threading.Thread(target=send_pattern, args=(connection, count), daemon=True)
+        sender = threading.Thread(target=_send_if_wanted, args=(connection, count), daemon=True)
         sender.start()
         _, digest = receive_digest(connection)
         sender.join()
         connection.sendall(digest.encode())
 
     return handler
+
+
+def _send_if_wanted(connection: socket.socket, count: int) -> None:
+    try:
+        send_pattern(connection, count)
+    except OSError:  # the reader in the handler's thread sees the end as well, and reports it
+        pass
 
 
 def ends_first(greeting: bytes) -> Handler:
