@@ -139,7 +139,8 @@ class ControlServer::Connection {
 
   void write(const std::string& frame) {
     unread_ += frame;
-    flush();
+    // From the loop: whoever sends may be in the middle of a request of this client.
+    if (!flush()) server_.loop_.defer([&server = server_, number = number_] { server.drop(number); });
   }
 
   // False when the client is gone, or has let too much pile up.
@@ -206,6 +207,10 @@ void ControlServer::drop(Connection& connection) {
   dropped->close();
   on_gone_(dropped->number());
   loop_.retire(std::move(dropped));
+}
+
+void ControlServer::drop(std::uint64_t number) {
+  if (const auto found = connections_.find(number); found != connections_.end()) drop(*found->second);
 }
 
 void ControlServer::close() {

@@ -54,6 +54,7 @@ class ControlServer {
   class Connection;
   void accept();
   void drop(Connection& connection);
+  void drop(std::uint64_t number);
 
   loop::Loop& loop_;
   Log& log_;

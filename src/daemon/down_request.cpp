@@ -34,10 +34,7 @@ void DownRequest::start() {
         tunnels.push_back(tunnel);
         continue;
       }
-      if (exit_code_ == 0) exit_code_ = static_cast<int>(ExitCode::not_up);
-      Error error{ErrorCode::not_up, name + " is not up", {}, "", "tunneld ps shows what is"};
-      error.where.profile = name;
-      replies_.send(Kind::event, {{"kind", "profile_failed"}, {"profile", name}, {"error", control::to_json(error)}});
+      report_failure(name, {ErrorCode::not_up, name + " is not up", {}, "", "tunneld ps shows what is"});
     }
   }
   for (Tunnel* tunnel : tunnels) going_[tunnel->profile().name] = clients_of(*tunnel);
@@ -73,6 +70,23 @@ void DownRequest::tunnel_down(Tunnel& tunnel) {
     replies_.send(Kind::event,
                   {{"kind", "profile_down"}, {"profile", found->first}, {"clients", std::move(found->second)}});
   going_.erase(found);
+  finish_if_done();
+}
+
+void DownRequest::report_failure(const std::string& name, Error error) {
+  if (exit_code_ == 0) exit_code_ = static_cast<int>(error_info(error.code).exit_code);
+  error.where.profile = name;
+  if (!finished_)
+    replies_.send(Kind::event, {{"kind", "profile_failed"}, {"profile", name}, {"error", control::to_json(error)}});
+}
+
+// An `up` came while its clients were waited for: it stays.
+void DownRequest::asked_for_again(Tunnel& tunnel) {
+  const std::string name = tunnel.profile().name;
+  if (tunnel.state() == TunnelState::draining || going_.erase(name) == 0) return;
+  report_failure(name, {ErrorCode::interrupted, name + " was asked for again while it went down", {}, "",
+                        "tunneld down " + name + " --drain=0s"});
+  tunnels_.release(name, *this);
   finish_if_done();
 }
 

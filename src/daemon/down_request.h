@@ -25,11 +25,13 @@ class DownRequest : public Request, private TunnelObserver {
  private:
   void begin(Tunnel& tunnel);
   control::Json clients_of(const Tunnel& tunnel);
-  void tunnel_progress(Tunnel&, int, const Host&, const ssh::HopProgress&) override {}
+  void tunnel_progress(Tunnel& tunnel, int, const Host&, const ssh::HopProgress&) override { asked_for_again(tunnel); }
   bool tunnel_asks(Tunnel&, const Host&, const std::string&, const HostKey&) override { return false; }
-  void tunnel_settled(Tunnel&) override {}
+  void tunnel_settled(Tunnel& tunnel) override { asked_for_again(tunnel); }
   void tunnel_down(Tunnel& tunnel) override;
   void tunnel_client_ended(Tunnel&) override {}
+  void asked_for_again(Tunnel& tunnel);
+  void report_failure(const std::string& name, Error error);
   void finish_if_done();
 
   TunnelSet& tunnels_;

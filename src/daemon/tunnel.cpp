@@ -55,12 +55,14 @@ void Tunnel::up() { event(TunnelEvent::up); }
 void Tunnel::restart() { event(TunnelEvent::restart); }
 
 void Tunnel::down(std::uint64_t drain_ms) {
+  // Who asks again may be in more of a hurry.
+  if (state_ == TunnelState::draining && drain_ms < drain_ms_) drain_.start(drain_ms);
   drain_ms_ = drain_ms;
   event(TunnelEvent::down);
 }
 
-void Tunnel::answer(bool accept) {
-  if (chain_) chain_->answer(accept);
+void Tunnel::answer(const std::string& fingerprint, bool accept) {
+  if (chain_) chain_->answer(fingerprint, accept);
 }
 
 bool Tunnel::settled() const {
@@ -143,6 +145,7 @@ void Tunnel::bind() {
 }
 
 void Tunnel::dial() {
+  drain_.stop();
   retry_.stop();
   retry_at_ms_ = 0;
   last_dial_ms_ = services_.loop.precise_now_ms();

@@ -72,7 +72,8 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
   void down(std::uint64_t drain_ms);
   // Closes everything now, without a word to the observer.
   void close() { close_all(); }
-  void answer(bool accept);
+  // To the question about the host key with this fingerprint; any other is not meant.
+  void answer(const std::string& fingerprint, bool accept);
   // The agent and home of whoever asked last are used for the next dial.
   void set_caller(CallerSetting caller) { caller_ = std::move(caller); }
 

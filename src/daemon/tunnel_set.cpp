@@ -30,10 +30,13 @@ bool same_work(Profile a, Profile b) {
 
 Tunnel& TunnelSet::want(Profile profile, const CallerSetting& caller, TunnelObserver& waiter) {
   Entry& entry = entries_[profile.name];
+  std::unique_ptr<Tunnel> replaced;
+  std::vector<TunnelObserver*> its_waiters;
   if (entry.tunnel && !same_work(entry.asked_for, profile)) {
     services_.log.info(profile.name, "the profile has changed: it starts anew");
     entry.tunnel->close();
-    services_.loop.retire(std::move(entry.tunnel));
+    replaced = std::move(entry.tunnel);
+    its_waiters.swap(entry.waiters);
     entry.kept = false;  // until the new one has come up
   }
   if (entry.tunnel) {
@@ -44,7 +47,10 @@ Tunnel& TunnelSet::want(Profile profile, const CallerSetting& caller, TunnelObse
     entry.tunnel = std::make_unique<Tunnel>(services_, std::move(profile), caller, static_cast<TunnelObserver&>(*this));
   }
   entry.waiters.push_back(&waiter);
-  return *entry.tunnel;
+  Tunnel& tunnel = *entry.tunnel;
+  for (TunnelObserver* each : its_waiters) each->tunnel_down(*replaced);
+  if (replaced) services_.loop.retire(std::move(replaced));
+  return tunnel;
 }
 
 Tunnel* TunnelSet::find(const std::string& name) {

@@ -51,13 +51,13 @@ class TunnelSet : private TunnelObserver {
   void choose_ports(Profile& profile) const;
   std::vector<TunnelObserver*> waiters_of(const Tunnel& tunnel) const;
   void trim_memory_soon();
+  void trim();
 
   TunnelServices services_;
+  loop::Timer trim_{services_.loop, [this] { trim(); }};  // before the tunnels, whose end may still start it
   std::map<std::string, Entry> entries_;
   // Ports that forwards listened on: one that asks for port 0 gets the same again while the daemon lives.
   std::map<std::pair<std::string, std::string>, std::uint16_t> ports_;
-  loop::Timer trim_{services_.loop, [this] { trim(); }};
-  void trim();
 };
 
 }  // namespace tunneld::daemon

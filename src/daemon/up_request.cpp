@@ -1,5 +1,6 @@
 #include "daemon/up_request.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "config/loader.h"
@@ -87,16 +88,22 @@ UpRequest::UpRequest(TunnelSet& tunnels, loop::Loop& loop, const control::Reques
       lease_(control::get_bool(request.args, "lease")),
       client_(client),
       replies_(replies),
-      names_(control::get_strings(request.args, "names")),
-      deadline_(loop, [this] { time_out(); }) {}
+      deadline_(loop, [this] { time_out(); }) {
+  for (std::string& name : control::get_strings(request.args, "names"))
+    if (std::find(names_.begin(), names_.end(), name) == names_.end()) names_.push_back(std::move(name));
+}
 
 UpRequest::~UpRequest() { give_up_waiting(); }
 
 void UpRequest::start() {
-  deadline_.start(static_cast<std::uint64_t>(control::get_integer_in(args_, "wait_ms", 1, kMaxWaitMs, kDefaultWaitMs)));
+  arm_deadline();
   const config::LoadResult loaded = load_profiles(args_);
   for (const std::string& name : names_) pending_[name];
   for (const std::string& name : names_) {
+    if (restart_ && tunnels_.find(name) == nullptr) {
+      fail(name, {ErrorCode::not_up, name + " is not up", {}, "", "tunneld up " + name});
+      continue;
+    }
     const auto found = loaded.catalog.profiles.find(name);
     if (found == loaded.catalog.profiles.end())
       fail(name, missing_profile(loaded, name));
@@ -117,7 +124,7 @@ void UpRequest::begin(const std::string& name, const Profile& profile) {
       std::move(wanted), {control::get_string(args_, "home"), control::get_string(args_, "agent")}, *this);
   pending_[name].was_serving = tunnel.serving() && !restart_;
   // When a port is taken the chain would come up for nothing.
-  if (!tunnel.listen() && tunnel.last_error()) {
+  if (tunnel.state() != TunnelState::draining && !tunnel.listen() && tunnel.last_error()) {
     Error error = tunnel.last_error()->error;
     name_profile_on_port(tunnels_, tunnel, error);
     return fail(name, std::move(error));
@@ -144,32 +151,50 @@ void UpRequest::tunnel_progress(Tunnel& tunnel, int hop, const Host& host, const
 }
 
 bool UpRequest::tunnel_asks(Tunnel& tunnel, const Host& host, const std::string& text, const HostKey& key) {
-  // One question at a time: another profile's, asked meanwhile, would get this one's answer.
-  if (!interactive_ || !prompt_profile_.empty()) return false;
-  prompt_profile_ = tunnel.profile().name;
-  prompt_hop_ = host.name;
-  prompt_fingerprint_ = key.fingerprint;
-  replies_.send(Kind::prompt, {{"prompt", ++prompt_},
-                               {"kind", "host_key"},
-                               {"profile", prompt_profile_},
-                               {"hop", prompt_hop_},
-                               {"text", sanitize_lines(text)}});
+  if (!interactive_ || !pending_[tunnel.profile().name].waiting) return false;
+  questions_.push_back({tunnel.profile().name, host.name, key.fingerprint, sanitize_lines(text)});
+  if (questions_.size() == 1) ask(questions_.front().text);
   return true;
 }
 
+void UpRequest::ask(const std::string& text) {
+  deadline_.stop();  // a person who looks the fingerprint up takes the time that it takes
+  replies_.send(Kind::prompt, {{"prompt", ++prompt_},
+                               {"kind", "host_key"},
+                               {"profile", questions_.front().profile},
+                               {"hop", questions_.front().hop},
+                               {"text", text}});
+}
+
 void UpRequest::answer(std::int64_t prompt, const std::string& text) {
-  if (prompt != prompt_ || prompt_profile_.empty()) return;
-  const bool accepted = text == "yes" || text == prompt_fingerprint_;
-  if (!accepted && text != "no") {
-    const std::string again = text.starts_with("SHA256:") ? "That is not its fingerprint. " : "";
-    return replies_.send(Kind::prompt, {{"prompt", ++prompt_},
-                                        {"kind", "host_key"},
-                                        {"profile", prompt_profile_},
-                                        {"hop", prompt_hop_},
-                                        {"text", again + "Please type 'yes', 'no' or the fingerprint: "}});
-  }
-  Tunnel* tunnel = tunnels_.find(std::exchange(prompt_profile_, ""));
-  if (tunnel != nullptr) tunnel->answer(accepted);
+  if (prompt != prompt_ || questions_.empty()) return;
+  const Question asked = questions_.front();
+  const bool accepted = text == "yes" || text == asked.fingerprint;
+  if (!accepted && text != "no")
+    return ask(std::string(text.starts_with("SHA256:") ? "That is not its fingerprint. " : "") +
+               "Please type 'yes', 'no' or the fingerprint: ");
+  questions_.pop_front();
+  if (Tunnel* tunnel = tunnels_.find(asked.profile)) tunnel->answer(asked.fingerprint, accepted);
+  if (!questions_.empty())
+    ask(questions_.front().text);
+  else if (!finished_)
+    arm_deadline();
+}
+
+// The profile has ended otherwise: nobody need answer for it any more.
+void UpRequest::drop_questions(const std::string& profile) {
+  if (questions_.empty()) return;
+  const bool was_asked = questions_.front().profile == profile;
+  std::erase_if(questions_, [&profile](const Question& question) { return question.profile == profile; });
+  if (!was_asked) return;
+  if (questions_.empty())
+    arm_deadline();
+  else
+    ask(questions_.front().text);
+}
+
+void UpRequest::arm_deadline() {
+  deadline_.start(static_cast<std::uint64_t>(control::get_integer_in(args_, "wait_ms", 1, kMaxWaitMs, kDefaultWaitMs)));
 }
 
 void UpRequest::tunnel_settled(Tunnel& tunnel) {
@@ -211,6 +236,7 @@ void UpRequest::fail(const std::string& name, Error error) {
   if (!std::exchange(pending.waiting, false)) return;
   if (error.where.profile.empty()) error.where.profile = name;
   pending.exit_code = static_cast<int>(error_info(error.code).exit_code);
+  drop_questions(name);
   replies_.send(Kind::event, {{"kind", "profile_failed"}, {"profile", name}, {"error", control::to_json(error)}});
   tunnels_.release(name, *this);
   finish_if_done();
@@ -248,6 +274,9 @@ void UpRequest::cancel() {
 }
 
 void UpRequest::give_up_waiting() {
+  // A hop that waits for this person's answer would wait in vain.
+  for (const Question& question : std::exchange(questions_, {}))
+    if (Tunnel* tunnel = tunnels_.find(question.profile)) tunnel->answer(question.fingerprint, false);
   for (auto& [name, pending] : pending_)
     if (std::exchange(pending.waiting, false)) tunnels_.release(name, *this);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -27,7 +28,6 @@ class UpRequest : public Request, private TunnelObserver {
   struct Pending {
     bool waiting = true;
     bool was_serving = false;  // before this request
-    bool drawing_up = false;   // in want()
     int exit_code = 0;
   };
   void begin(const std::string& name, const Profile& profile);
@@ -41,6 +41,9 @@ class UpRequest : public Request, private TunnelObserver {
   void fail(const std::string& name, Error error);
   void finish_if_done();
   void time_out();
+  void arm_deadline();
+  void ask(const std::string& text);
+  void drop_questions(const std::string& profile);
   void give_up_waiting();
 
   TunnelSet& tunnels_;
@@ -54,11 +57,15 @@ class UpRequest : public Request, private TunnelObserver {
   std::map<std::string, Pending> pending_;
   bool finished_ = false;
   loop::Timer deadline_;
-  // The question that is open.
+  // Asked one after another; the first is the one that the person sees.
+  struct Question {
+    std::string profile;
+    std::string hop;
+    std::string fingerprint;
+    std::string text;
+  };
+  std::deque<Question> questions_;
   std::int64_t prompt_ = 0;
-  std::string prompt_profile_;
-  std::string prompt_hop_;
-  std::string prompt_fingerprint_;
 };
 
 }  // namespace tunneld::daemon

@@ -49,9 +49,8 @@ void Chain::stop() {
   for (auto hop = hops_.rbegin(); hop != hops_.rend(); ++hop) (*hop)->stop();
 }
 
-void Chain::answer(bool accept) {
-  for (const auto& hop : hops_)
-    if (hop->state() == HopState::needs_input) return hop->answer(accept);
+void Chain::answer(const std::string& fingerprint, bool accept) {
+  for (const auto& hop : hops_) hop->answer(fingerprint, accept);
 }
 
 std::size_t Chain::index_of(const Hop& hop) const {

@@ -37,7 +37,7 @@ class Chain : private HopObserver {
   void start();
   // Innermost first, without a word to the observer.
   void stop();
-  void answer(bool accept);
+  void answer(const std::string& fingerprint, bool accept);
 
   bool ready() const { return ready_; }
   // The session to the target; null unless ready.

@@ -214,8 +214,8 @@ void Hop::handle_unknown_key(const HostKeyVerdict& verdict) {
   }
 }
 
-void Hop::answer(bool accept) {
-  if (state_ != HopState::needs_input) return;
+void Hop::answer(const std::string& fingerprint, bool accept) {
+  if (state_ != HopState::needs_input || fingerprint != key_.fingerprint) return;
   if (accept)
     accept_host_key(true, "accepted, recorded");
   else
@@ -257,7 +257,9 @@ void Hop::session_ended(SessionEnd end, const std::string& text) {
   switch (end) {
     case SessionEnd::handshake: return fail_with(handshake_error(host_, session_->first_bytes(), text));
     case SessionEnd::authentication:
-      return fail_with(login_ ? login_->refusal(nullptr, text) : lost_error(host_, text));
+      // Only a server that says so has refused us; a connection that breaks meanwhile is one that time can mend.
+      return fail_with(login_ && text.find("SSH_MSG_DISCONNECT") != std::string::npos ? login_->refusal(nullptr, text)
+                                                                                     : lost_error(host_, text));
     case SessionEnd::lost: return fail_with(lost_error(host_, text));
   }
 }

@@ -63,8 +63,8 @@ class Hop : private SessionObserver, private RelayOwner {
   void start(Hop* previous);
   // Ends it without a word to the observer.
   void stop();
-  // The person's answer: accept the host key or not.
-  void answer(bool accept);
+  // The person's answer: accept the host key with this fingerprint or not.
+  void answer(const std::string& fingerprint, bool accept);
   void give_up(Error error);
 
   const Host& host() const { return host_; }

@@ -137,6 +137,7 @@ void Login::begin_agent(ssh_session session) {
   loop_.defer([job = job_, &loop = loop_] {
     if (job->login == nullptr) return;
     const std::shared_ptr<SessionCore> core = job->login->session_.lend();
+    if (!core) return;
     loop::run_off_loop(
         loop, [job, core] { job->result = drive_agent_login(*core, job->cancelled); },
         [job] {

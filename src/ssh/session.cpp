@@ -119,6 +119,7 @@ void Session::pump_login() {
 void Session::become_ready() { last_heard_ms_ = loop_.precise_now_ms(); }
 
 std::shared_ptr<SessionCore> Session::lend() {
+  if (phase_ != Phase::authenticating) return nullptr;
   phase_ = Phase::lent;
   poller_->watch(0);
   return core_;
@@ -132,7 +133,6 @@ void Session::take_back() {
 }
 
 void Session::pump_channels() {
-  const RefusalListener listener(on_refusal_);
   const std::uint64_t in_before = core_->socket_bytes.in_bytes;
   const std::uint64_t out_before = core_->raw_bytes.out_packets;
   for (int i = 0; i < kReadsPerTurn; ++i) {
@@ -165,7 +165,6 @@ Channel* Session::open_channel(const Endpoint& target, const std::string& origin
                                ChannelUser& user) {
   if (phase_ != Phase::ready) return nullptr;
   const Use use(*this);
-  const RefusalListener listener(on_refusal_);
   ssh_channel raw = ssh_channel_new(core_->session);
   if (raw == nullptr) return nullptr;
   std::unique_ptr<Channel> made(new Channel(*this, raw, target, origin_host, origin_port, user));
@@ -232,7 +231,6 @@ void Session::settle() {
 
 void Session::settle_channels() {
   if (phase_ != Phase::ready) return;
-  const RefusalListener listener(on_refusal_);
   if (core_->raw_bytes.in_packets != packets_heard_) {
     packets_heard_ = core_->raw_bytes.in_packets;
     last_heard_ms_ = loop_.now_ms();

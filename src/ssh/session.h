@@ -60,7 +60,7 @@ class Session {
 
   // Begins the log-in that ends in session_authenticated(). Only after session_handshaken().
   void authenticate(LoginSteps& steps);
-  // Takes the session off the loop while a worker drives it, and back on.
+  // Takes the session off the loop while a worker drives it, and back on. Null when it is over meanwhile.
   std::shared_ptr<SessionCore> lend();
   void take_back();
 
@@ -89,7 +89,7 @@ class Session {
   // Held by whoever calls into the session from outside its own pump.
   class Use {
    public:
-    explicit Use(Session& session) : session_(session) { ++session_.uses_; }
+    explicit Use(Session& session) : session_(session), listener_(session.on_refusal_) { ++session_.uses_; }
     ~Use() {
       if (--session_.uses_ == 0) session_.settle();
     }
@@ -98,6 +98,8 @@ class Session {
 
    private:
     Session& session_;
+    // Any call may find a refusal among the packets that it reads on the way.
+    RefusalListener listener_;
   };
 
  private:

@@ -44,8 +44,8 @@ std::string host_key_algorithms(const std::vector<std::string>& known_types) {
 int refuse_message(ssh_session, ssh_message, void*) { return 1; }
 
 Error setup_error(ssh_session session, const char* what) {
-  return {ErrorCode::handshake_failed, std::string("libssh does not accept ") + what, {},
-          session != nullptr ? ssh_get_error(session) : "out of memory", ""};
+  return {ErrorCode::no_common_algorithm, std::string("libssh does not accept ") + what + " of this host", {},
+          session != nullptr ? ssh_get_error(session) : "out of memory", "check ciphers and user of this host"};
 }
 
 }  // namespace
@@ -57,14 +57,15 @@ SessionCore::~SessionCore() {
     ssh_event_remove_session(event, session);
     ssh_event_free(event);
   }
-  const int duplicate = ssh_get_fd(session);
+  const int taken_over = ssh_get_fd(session);
   ssh_disconnect(session);
   ssh_free(session);
   // Only a session that failed has closed it already, and then says -1.
-  if (duplicate >= 0) ::close(duplicate);
+  if (taken_over >= 0) ::close(taken_over);
 }
 
 void SessionCore::restore_nonblocking() {
+  (void)duplicate.release();  // libssh closes it from here on
   const int flags = ::fcntl(transport.get(), F_GETFL);
   if ((flags & O_NONBLOCK) == 0) ::fcntl(transport.get(), F_SETFL, flags | O_NONBLOCK);
 }
@@ -101,9 +102,9 @@ Result<std::shared_ptr<SessionCore>> make_core(UniqueFd transport, const Session
   for (const auto& setting : settings)
     if (ssh_options_set(session, setting.option, setting.value) != SSH_OK) return fail(setup_error(session, setting.what));
 
-  const int duplicate = ::fcntl(core->transport.get(), F_DUPFD_CLOEXEC, 3);
+  core->duplicate = UniqueFd(::fcntl(core->transport.get(), F_DUPFD_CLOEXEC, 3));
+  const int duplicate = core->duplicate.get();
   if (duplicate < 0 || duplicate > kMaxTransportFd) {
-    if (duplicate >= 0) ::close(duplicate);
     return fail({ErrorCode::out_of_descriptors, "no descriptor is left for an SSH session", {}, "", "raise ulimit -n"});
   }
   ssh_options_set(session, SSH_OPTIONS_FD, &duplicate);

@@ -34,7 +34,8 @@ struct SessionCore {
 
   ssh_session session = nullptr;
   ssh_event event = nullptr;  // null until the handshake is done
-  UniqueFd transport;         // libssh has a duplicate of it
+  UniqueFd transport;
+  UniqueFd duplicate;         // of the transport, for libssh: it takes it over at the first ssh_connect()
   ssh_counter_struct socket_bytes{};
   ssh_counter_struct raw_bytes{};
 };
