@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from support import targets
+from support import proc, targets
 from support.lab import Lab
 from support.ports import answers
 from support.process import alive
@@ -70,9 +70,9 @@ def test_the_daemon_is_detached_from_whoever_started_it(lab: Lab) -> None:
     pid = lab.tunneld.pid
     assert os.getsid(pid) != os.getsid(0)
     assert stat_field(pid, 7) == 0, "it has a controlling terminal"
-    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    assert proc.link(pid, "cwd") == "/"
     for number in (0, 1, 2):
-        target = os.readlink(f"/proc/{pid}/fd/{number}")
+        target = proc.link(pid, f"fd/{number}")
         assert target == "/dev/null" or str(lab.folder) in target, target
 
 

@@ -4,12 +4,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from .process import pids
 
-
-def _as_root(*command: str) -> str:
+def _as_root(*command: str, check: bool = True) -> str:
     prefix = [] if os.getuid() == 0 else ["sudo", "-n"]
-    return subprocess.run([*prefix, *command], check=True, capture_output=True, text=True).stdout
+    return subprocess.run([*prefix, *command], check=check, capture_output=True, text=True).stdout
 
 
 def rss_bytes(pid: int) -> int:
@@ -38,17 +36,20 @@ def descriptors(pid: int) -> int:
         return len(_as_root("ls", folder).split())
 
 
+def link(pid: int, name: str) -> str:
+    """Where /proc/PID/`name` points: cwd, fd/1, ..."""
+    path = f"/proc/{pid}/{name}"
+    try:
+        return os.readlink(path)
+    except PermissionError:
+        return _as_root("readlink", path).strip()
+
+
 def processes_with(variable: str) -> list[int]:
     """Processes that were started with this NAME=VALUE in their environment."""
-    wanted = variable.encode()
-    found = []
-    for pid in pids():
-        try:
-            if wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                found.append(pid)
-        except OSError:
-            continue
-    return found
+    find = 'grep -lsxzF -- "$1" /proc/[0-9]*/environ'
+    paths = _as_root("sh", "-c", find, "sh", variable, check=False).split()
+    return [int(path.split("/")[2]) for path in paths]
 
 
 def command_line(pid: int) -> str:
