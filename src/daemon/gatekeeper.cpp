@@ -1,11 +1,22 @@
 #include "daemon/gatekeeper.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "trust/private_dir.h"
 
 namespace tunneld::daemon {
+namespace {
+
+// The other end has closed or reset the connection: there is nobody left to identify.
+bool has_ended(int fd) {
+  pollfd state{fd, POLLIN | POLLRDHUP, 0};
+  ::poll(&state, 1, 0);
+  return (state.revents & (POLLERR | POLLHUP | POLLRDHUP)) != 0;
+}
+
+}  // namespace
 
 std::optional<trust::PeerIdentity> Gatekeeper::identify(int fd) {
   if (!peers_) return std::nullopt;
@@ -19,17 +30,16 @@ std::optional<trust::PeerIdentity> Gatekeeper::identify(int fd) {
   return peers_->find(reinterpret_cast<const sockaddr*>(&client), reinterpret_cast<const sockaddr*>(&server));
 }
 
-std::string Gatekeeper::refusal(const Access& access, const Endpoint& listen, int fd) {
-  if (access.kind == Access::Kind::any) return "";
+Gatekeeper::Verdict Gatekeeper::judge(const Access& access, const Endpoint& listen, int fd) {
+  if (access.kind == Access::Kind::any) return Verdict::admitted;
   std::optional<uid_t> uid;
   if (listen.kind == Endpoint::Kind::unix_socket) {
     uid = trust::peer_uid(fd);
   } else if (const std::optional<trust::PeerIdentity> peer = identify(fd)) {
     uid = peer->uid;
   }
-  if (!uid) return "its user cannot be told";
-  if (trust::allowed(access, *uid, ::getuid())) return "";
-  return "it belongs to uid " + std::to_string(*uid);
+  if (!uid) return has_ended(fd) ? Verdict::gone : Verdict::stranger;
+  return trust::allowed(access, *uid, ::getuid()) ? Verdict::admitted : Verdict::stranger;
 }
 
 std::optional<trust::Process> Gatekeeper::process_behind(int fd) {

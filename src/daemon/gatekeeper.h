@@ -18,8 +18,9 @@ class Gatekeeper {
  public:
   explicit Gatekeeper(std::optional<trust::PeerOwner> peers) : peers_(std::move(peers)) {}
 
-  // Empty when the client at the accepted socket `fd` may come in; else why not.
-  std::string refusal(const Access& access, const Endpoint& listen, int fd);
+  enum class Verdict { admitted, stranger, gone };
+  // Whether the client at the accepted socket `fd` may come in. `gone`: it has left before it could be looked at.
+  Verdict judge(const Access& access, const Endpoint& listen, int fd);
   // The process at the other end of an accepted TCP socket. Reads /proc: for talk, not for each connection.
   std::optional<trust::Process> process_behind(int fd);
 

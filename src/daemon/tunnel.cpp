@@ -245,16 +245,25 @@ bool Tunnel::forward_admits(forward::LocalForward& forward, const forward::Accep
     error = {ErrorCode::too_many_connections, "a client of " + to_string(forward.listen_endpoint()) + " was reset", {},
              "all " + std::to_string(profile_.max_connections) + " connections (max_connections) are in use",
              "close some, or raise max_connections of this profile"};
-  } else if (const std::string why = services_.gatekeeper.refusal(profile_.access, forward.forward().listen, client.fd.get());
-             !why.empty()) {
-    error = {ErrorCode::peer_not_allowed, "a client of " + to_string(forward.listen_endpoint()) + " was reset", {}, why,
-             "set access of this profile to any, or to a list of users, if others may use it"};
   } else {
-    return true;
+    switch (services_.gatekeeper.judge(profile_.access, forward.forward().listen, client.fd.get())) {
+      case Gatekeeper::Verdict::admitted: return true;
+      case Gatekeeper::Verdict::gone: return false;  // a port scan or a health check: nothing to tell
+      case Gatekeeper::Verdict::stranger: break;
+    }
+    error = {ErrorCode::peer_not_allowed, "a client of " + to_string(forward.listen_endpoint()) + " was reset", {},
+             "it belongs to another user of this machine, or to none that can be told",
+             "set access of this profile to any, or to a list of users, if others may use it"};
   }
   error.where.forward = forward.forward().name;
-  note_error(std::move(error));
+  note_client_error(std::move(error));
   return false;
+}
+
+// What happened to one client must not hide why the chain is down.
+void Tunnel::note_client_error(Error error) {
+  if (state_ != TunnelState::backing_off && state_ != TunnelState::needs_action) return note_error(std::move(error));
+  services_.log.warn(profile_.name, std::string(error_info(error.code).name) + ": " + error.message);
 }
 
 ssh::Session* Tunnel::forward_session() { return chain_ ? chain_->target() : nullptr; }
@@ -276,7 +285,7 @@ void Tunnel::forward_error(forward::LocalForward&, Error error) {
     error.where.hop_number = static_cast<int>(profile_.hops.size());
     error.where.hop_count = static_cast<int>(profile_.hops.size());
   }
-  note_error(std::move(error));
+  note_client_error(std::move(error));
 }
 
 std::size_t Tunnel::connections() const {

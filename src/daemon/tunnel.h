@@ -115,6 +115,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
   void begin_drain();
   void close_all();
   void note_error(Error error);
+  void note_client_error(Error error);
   void watch_idleness();
   bool clients_held() const;
 

@@ -208,7 +208,7 @@ void UpRequest::tunnel_down(Tunnel& tunnel) {
   const std::string name = tunnel.profile().name;
   if (!pending_[name].waiting) return;
   fail(name, tunnel.last_error() ? tunnel.last_error()->error
-                                 : Error{ErrorCode::interrupted, name + " was taken down meanwhile", {}, "", ""});
+                                 : Error{ErrorCode::not_up, name + " was taken down by another command", {}, "", "run tunneld up again"});
 }
 
 void UpRequest::succeed(Tunnel& tunnel) {

@@ -21,6 +21,15 @@ std::string seconds(long long ms) {
   return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
 }
 
+// An SSH server, also one that is too busy to become one: sshd then says a line in clear and hangs up, or is cut off
+// within its banner. Time mends these.
+bool looks_like_sshd(std::string_view first_bytes) {
+  constexpr std::string_view kBanner = "SSH-";
+  return first_bytes.starts_with(kBanner) || kBanner.starts_with(first_bytes) ||
+         first_bytes.find("\nSSH-") != std::string_view::npos || first_bytes.starts_with("Exceeded MaxStartups") ||
+         first_bytes.starts_with("Not allowed at this time");
+}
+
 constexpr std::uint32_t kProhibited = 1;   // SSH_OPEN_ADMINISTRATIVELY_PROHIBITED
 constexpr std::uint32_t kUnknownType = 3;  // SSH_OPEN_UNKNOWN_CHANNEL_TYPE
 
@@ -124,8 +133,7 @@ Error target_error(const Host& last, const Endpoint& target, std::uint32_t reaso
 Error handshake_error(const Host& hop, const std::string& first_bytes, const std::string& text) {
   Error error;
   const std::string where = address_of(hop);
-  const bool ssh_banner = first_bytes.starts_with("SSH-") || first_bytes.find("\nSSH-") != std::string::npos;
-  if (!first_bytes.empty() && !ssh_banner) {
+  if (!first_bytes.empty() && !looks_like_sshd(first_bytes)) {
     error.code = ErrorCode::not_ssh;
     error.message = where + " is not an SSH server";
     error.cause = "it began with: " + sanitize(first_bytes.substr(0, first_bytes.find_first_of("\r\n")).substr(0, 80));

@@ -130,6 +130,7 @@ class Loading {
       if (must_exist) problem(path, std::strerror(errno));
       return;
     }
+    if (!S_ISREG(info.st_mode)) return problem(path, "is not a file");  // a pipe would block for ever
     if (::access(path.c_str(), R_OK) != 0) return problem(path, std::strerror(errno));
     const std::string text = read_file(path);
     if (const std::string blob = public_blob(text); !blob.empty()) {

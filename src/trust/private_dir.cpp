@@ -83,7 +83,8 @@ Result<UniqueFd> open_private_dir(const std::string& path) {
     return refuse_dir(path, "it belongs to uid " + std::to_string(status.st_uid) + ", not to you",
                       kElsewhere);
   if ((status.st_mode & kPermissionBits) != kPrivateDirMode)
-    return refuse_dir(path, "its mode is " + mode_text(status.st_mode) + ", not 0700", "chmod 700 " + path);
+    return refuse_dir(path, "its mode is " + mode_text(status.st_mode) + ", not 0700",
+                      "if this folder is tunneld's alone, chmod 700 it; if not, use a folder of its own");
   return fd;
 }
 
