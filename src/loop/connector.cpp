@@ -10,6 +10,10 @@ namespace tunneld::loop {
 namespace {
 
 constexpr std::uint64_t kAttemptDelayMs = 250;  // RFC 8305 section 5, "Connection Attempt Delay"
+// When no address has answered they are tried again this long after the last: the kernel repeats a lost SYN after 1, 3
+// and 7 s, which is late for a network that has just come back and a client that waits.
+constexpr std::uint64_t kRepeatDelayMs = 1'000;
+constexpr std::size_t kMaxAttempts = 8;  // under way at once; the oldest gives way
 
 }  // namespace
 
@@ -31,8 +35,9 @@ Connector::Connector(Loop& loop, std::vector<SocketAddress> addresses, std::func
 Connector::~Connector() = default;
 
 void Connector::start_next() {
-  // Only a list without any address ends here.
-  if (next_ >= addresses_.size()) return finish(Connection{{}, {}, EDESTADDRREQ});
+  if (addresses_.empty()) return finish(Connection{{}, {}, EDESTADDRREQ});
+  if (next_ >= addresses_.size()) next_ = 0;
+  if (attempts_.size() >= kMaxAttempts) attempts_.erase(attempts_.begin());
   const SocketAddress& address = addresses_[next_++];
   auto attempt = std::make_unique<Attempt>();
   attempt->address = address;
@@ -45,7 +50,7 @@ void Connector::start_next() {
       std::make_unique<Poller>(loop_, started.fd.get(), [this, &started](unsigned) { attempt_ready(started); });
   started.poller->watch(Poller::kWritable);
   attempts_.push_back(std::move(attempt));
-  if (next_ < addresses_.size()) stagger_.start(kAttemptDelayMs);
+  stagger_.start(next_ < addresses_.size() ? kAttemptDelayMs : kRepeatDelayMs);
 }
 
 void Connector::attempt_ready(Attempt& attempt) {

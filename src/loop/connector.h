@@ -1,5 +1,5 @@
 // A TCP connection to the first of several addresses that answers (RFC 8305: attempts start 250 ms apart, or at once
-// when the one before has failed).
+// when the one before has failed; all again each second while none has answered).
 #pragma once
 
 #include <functional>
