@@ -8,7 +8,7 @@ namespace {
 using control::Json;
 
 config::Finding finding() {
-  return {.position = {.file = "/work/profiles/a,b.yaml", .line = 3, .column = 7},
+  return {.position = {.file = "/srvs/profiles/a,b.yaml", .line = 3, .column = 7},
           .warning = false,
           .code = ErrorCode::profile_invalid,
           .message = "unknown key \"hopps\": 100%",
@@ -19,7 +19,7 @@ config::Finding finding() {
 
 TEST(FindingsJson, HasOneObjectAFinding) {
   EXPECT_EQ(findings_json({finding()}),
-            Json::parse(R"({"schema": 1, "findings": [{"file": "/work/profiles/a,b.yaml",
+            Json::parse(R"({"schema": 1, "findings": [{"file": "/srvs/profiles/a,b.yaml",
     "line": 3, "column": 7, "severity": "error", "code": "E-PROFILE-INVALID",
     "message": "unknown key \"hopps\": 100%",
     "fix": "write hops"}]})"));
@@ -38,7 +38,7 @@ TEST(FindingsJson, AFindingOfAWholeFileHasNoLine) {
 
 TEST(FindingGithub, EscapesAsTheRunnerReads) {
   EXPECT_EQ(
-      finding_github(finding(), "/work"),
+      finding_github(finding(), "/srvs"),
       "::error file=profiles/a%2Cb.yaml,line=3,col=7::unknown key \"hopps\": 100%25%0Afix: write hops\n");
 }
 
@@ -48,13 +48,13 @@ TEST(FindingGithub, AWarningIsOneAndAMessageCannotBreakOut) {
   warning.position = {.file = "/x:y", .line = 0, .column = 0};
   warning.message = "a\r\n::error::b";
   warning.fix.clear();
-  EXPECT_EQ(finding_github(warning, "/work"), "::warning file=/x%3Ay::a%0D%0A::error::b\n");
+  EXPECT_EQ(finding_github(warning, "/srvs"), "::warning file=/x%3Ay::a%0D%0A::error::b\n");
 }
 
 TEST(FindingText, HasAShortPathAndNoControlCharacters) {
   config::Finding hostile = finding();
   hostile.line = "    hopps: \x1b[2J";
-  const std::string text = finding_text(hostile, "/work");
+  const std::string text = finding_text(hostile, "/srvs");
   EXPECT_TRUE(text.starts_with("profiles/a,b.yaml:3:7")) << text;
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
 }

@@ -46,9 +46,9 @@ TEST(ErrorText, IsSanitizedWithAShortPathAndARedLabel) {
                  .hop_number = 1,
                  .hop_count = 2,
                  .forward = "",
-                 .position = "/work/profiles/prod.yaml:14:12"};
+                 .position = "/srvs/profiles/prod.yaml:14:12"};
   Context context;
-  context.cwd = "/work";
+  context.cwd = "/srvs";
   EXPECT_EQ(error_text(error, context, false),
             "error[E-AUTH-REFUSED]: bastion says [2Jno\n"
             "  profile: prod-db, hop 1 of 2 (profiles/prod.yaml:14:12)\n"

@@ -56,9 +56,9 @@ TEST(CutToWidth, NeverSplitsACharacter) {
 }
 
 TEST(ShortPath, IsRelativeToTheFolderOrToHome) {
-  EXPECT_EQ(short_path("/work/profiles/a.yaml:3:4", "/work", "/home/a"), "profiles/a.yaml:3:4");
-  EXPECT_EQ(short_path("/home/a/x.yaml", "/work", "/home/a"), "~/x.yaml");
-  EXPECT_EQ(short_path("/workshop/x", "/work", "/home/a"), "/workshop/x");
+  EXPECT_EQ(short_path("/srvs/profiles/a.yaml:3:4", "/srvs", "/home/a"), "profiles/a.yaml:3:4");
+  EXPECT_EQ(short_path("/home/a/x.yaml", "/srvs", "/home/a"), "~/x.yaml");
+  EXPECT_EQ(short_path("/workshop/x", "/srvs", "/home/a"), "/workshop/x");
   EXPECT_EQ(short_path("/etc/x", "/", "/"), "/etc/x");
 }
 

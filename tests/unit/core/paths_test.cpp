@@ -13,7 +13,7 @@ Paths paths_with(const std::map<std::string, std::string>& variables, bool run_u
     if (it == variables.end()) return std::nullopt;
     return it->second;
   };
-  return compute_paths(env, 1000, "/home/a", "/work",
+  return compute_paths(env, 1000, "/home/a", "/srvs",
                        [&](const std::string& path) { return run_user_exists && path == "/run/user/1000"; });
 }
 
@@ -52,15 +52,15 @@ TEST(Paths, EmptyOrRelativeXdgVariablesCountAsUnset) {
 
 TEST(Paths, ProfilesAreAColonSeparatedListMadeAbsolute) {
   const Paths paths = paths_with({{"TUNNELD_PROFILES", "/etc/team::mine.yaml:"}});
-  EXPECT_EQ(paths.sources, (std::vector<std::string>{"/etc/team", "/work/mine.yaml"}));
+  EXPECT_EQ(paths.sources, (std::vector<std::string>{"/etc/team", "/srvs/mine.yaml"}));
   EXPECT_EQ(paths_with({{"TUNNELD_PROFILES", ""}}).sources.size(), 1U);
   EXPECT_EQ(paths_with({{"TUNNELD_PROFILES", ":"}}).sources.front(), "/home/a/.config/tunneld/profiles");
 }
 
 TEST(Paths, SocketCanBePlacedElsewhereWithItsLock) {
   const Paths paths = paths_with({{"TUNNELD_SOCKET", "x/my.sock"}});
-  EXPECT_EQ(paths.socket, "/work/x/my.sock");
-  EXPECT_EQ(paths.lock, "/work/x/my.sock.lock");
+  EXPECT_EQ(paths.socket, "/srvs/x/my.sock");
+  EXPECT_EQ(paths.lock, "/srvs/x/my.sock.lock");
   EXPECT_EQ(paths_with({{"TUNNELD_SOCKET", ""}}).socket, "/home/a/.local/state/tunneld/run/control.sock");
 }
 
