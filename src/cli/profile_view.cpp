@@ -38,7 +38,7 @@ std::vector<Json> elements(const Json& object, std::string_view key) {
   return list && list->is_array() ? std::vector<Json>(list->begin(), list->end()) : std::vector<Json>{};
 }
 
-std::string clean(const Json& object, std::string_view key, const std::string& otherwise = "-") {
+std::string shown(const Json& object, std::string_view key, const std::string& otherwise = "-") {
   const std::string text = sanitize(get_string(object, key));
   return text.empty() ? otherwise : text;
 }
@@ -63,9 +63,9 @@ std::string state_text(const std::string& state, bool color) {
 std::string last_error_text(const Json& item, WallTime now, bool color) {
   const Json* error = control::find(item, "last_error");
   if (!error || !error->is_object()) return "";
-  const std::string hop = clean(*error, "hop", "");
-  std::string text = colored(clean(*error, "code"), Color::red, color) + (hop.empty() ? "" : " at " + hop) +
-                     ": " + clean(*error, "message", "");
+  const std::string hop = shown(*error, "hop", "");
+  std::string text = colored(shown(*error, "code"), Color::red, color) + (hop.empty() ? "" : " at " + hop) +
+                     ": " + shown(*error, "message", "");
   if (parse_time(get_string(*error, "at"))) text += ", " + since_text(*error, "at", now) + " ago";
   return text;
 }
@@ -112,10 +112,10 @@ std::string hops_text(const Json& item) {
   std::vector<std::vector<std::string>> rows;
   int index = 0;
   for (const Json& hop : elements(item, "hops")) {
-    const std::string name = clean(hop, "name");
-    const std::string host = clean(hop, "host", "");
+    const std::string name = shown(hop, "name");
+    const std::string host = shown(hop, "host", "");
     rows.push_back({std::to_string(++index), host.empty() || host == name ? name : name + " (" + host + ")",
-                    clean(hop, "address"), clean(hop, "state"), hop_details(hop)});
+                    shown(hop, "address"), shown(hop, "state"), hop_details(hop)});
   }
   return rows.empty() ? "" : "  hops\n" + indented(table_text(rows), "    ");
 }
@@ -123,8 +123,8 @@ std::string hops_text(const Json& item) {
 std::string forwards_text(const Json& item) {
   std::vector<std::vector<std::string>> rows;
   for (const Json& forward : elements(item, "forwards"))
-    rows.push_back({clean(forward, "name"), clean(forward, "listen") + " -> " + clean(forward, "connect"),
-                    clean(forward, "state"), forward_details(forward)});
+    rows.push_back({shown(forward, "name"), shown(forward, "listen") + " -> " + shown(forward, "connect"),
+                    shown(forward, "state"), forward_details(forward)});
   return rows.empty() ? "" : "  forwards\n" + indented(table_text(rows), "    ");
 }
 
@@ -133,8 +133,8 @@ void add_ps_rows(std::vector<std::vector<std::string>>& rows, const Json& item, 
   if (forwards.empty()) forwards.push_back(Json::object());
   bool first = true;
   for (const Json& forward : forwards) {
-    rows.push_back({first ? clean(item, "name") : "", first ? clean(item, "state") : "",
-                    clean(forward, "listen"), clean(forward, "connect"), number(forward, "connections"),
+    rows.push_back({first ? shown(item, "name") : "", first ? shown(item, "state") : "",
+                    shown(forward, "listen"), shown(forward, "connect"), number(forward, "connections"),
                     first ? since_text(item, "since", now) : ""});
     first = false;
   }
@@ -169,7 +169,7 @@ std::string ps_text(const std::vector<Json>& items, WallTime now, bool color) {
 
 std::string status_text(const Json& item, WallTime now, const std::string& home, bool color) {
   const std::string since = since_text(item, "since", now);
-  std::string text = clean(item, "name") + "  " + state_text(clean(item, "state"), color) +
+  std::string text = shown(item, "name") + "  " + state_text(shown(item, "state"), color) +
                      (since == "-" ? "" : " for " + since) + "\n";
   text += "  file        " + sanitize(short_path(get_string(item, "file"), "", home)) + "\n";
   text += hops_text(item) + forwards_text(item);
