@@ -226,8 +226,7 @@ TEST(Identities, AFolderIsAProblem) {
   const TempDir dir;
   std::filesystem::create_directory(dir / "key");
   std::filesystem::permissions(dir / "key", std::filesystem::perms{0700});
-  expect_problem(load_identities(host_with({dir / "key"}), dir.path()),
-                 "~/key: is not a private key that libssh can read");
+  expect_problem(load_identities(host_with({dir / "key"}), dir.path()), "~/key: is not a file");
 }
 
 // Root may read everything: the question is put by a child process without its rights.

@@ -87,7 +87,7 @@ TEST(PrivateDir, AModeOtherThan0700IsRefused) {
     const auto opened = open_private_dir(path);
     ASSERT_FALSE(opened);
     expect_refused(opened.error(), "not 0700");
-    EXPECT_EQ(opened.error().fix, "chmod 700 " + path);
+    EXPECT_NE(opened.error().fix.find("chmod 700"), std::string::npos);
   }
 }
 
