@@ -101,7 +101,7 @@ def client_environment(host: str, port: int | str) -> dict[str, str]:
         "PGCONNECT_TIMEOUT": "60",
         "PGSSLMODE": "disable",
         "PSQLRC": "/dev/null",
-        "PGPASSFILE": "/nonexistent",
+        "PGPASSFILE": "/dev/null/none",
     }
 
 
