@@ -224,7 +224,9 @@ void Session::settle_ping() {
 void Session::settle() {
   if (phase_ == Phase::over || phase_ == Phase::lent) return;
   ++uses_;
-  settle_channels();
+  // Closing and writing read on the way: a channel that was confirmed meanwhile would wait for the next packet.
+  do settle_channels();
+  while (phase_ == Phase::ready && core_->raw_bytes.in_packets != packets_heard_);
   if (!end_if_dead()) update_mask();
   --uses_;
 }
