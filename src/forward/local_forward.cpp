@@ -53,7 +53,7 @@ void LocalForward::serve_held() {
   for (Client* client : waiting) {
     ssh::Session* session = observer_.forward_session();
     if (session == nullptr) return;
-    client->serve(*session, forward_.connect);
+    if (client->held()) client->serve(*session, forward_.connect);
   }
 }
 

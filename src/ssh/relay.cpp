@@ -36,7 +36,8 @@ Relay::~Relay() { abort(false); }
 
 bool Relay::open(Session& session, const Endpoint& target, const std::string& origin_host, std::uint16_t origin_port) {
   session_ = &session;
-  channel_ = session.open_channel(target, origin_host, origin_port, *this);
+  const Session::Use use(session);
+  channel_ = session.open_channel(use, target, origin_host, origin_port, *this);
   return channel_ != nullptr;
 }
 

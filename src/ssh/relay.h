@@ -31,7 +31,7 @@ class Relay : public ChannelUser {
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
-  // False when the session cannot open channels any more.
+  // False when the session cannot open channels any more. The owner may hear of the answer before this returns.
   bool open(Session& session, const Endpoint& target, const std::string& origin_host, std::uint16_t origin_port);
   // Ends it now, without a word to the owner. A reset tells the local side that the stream is not whole.
   void abort(bool reset);

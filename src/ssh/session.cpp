@@ -161,10 +161,9 @@ void Session::keep_acks_prompt(std::uint64_t in_before, std::uint64_t out_before
     ssh_send_ignore(core_->session, "");
 }
 
-Channel* Session::open_channel(const Endpoint& target, const std::string& origin_host, std::uint16_t origin_port,
-                               ChannelUser& user) {
+Channel* Session::open_channel(const Use&, const Endpoint& target, const std::string& origin_host,
+                               std::uint16_t origin_port, ChannelUser& user) {
   if (phase_ != Phase::ready) return nullptr;
-  const Use use(*this);
   ssh_channel raw = ssh_channel_new(core_->session);
   if (raw == nullptr) return nullptr;
   std::unique_ptr<Channel> made(new Channel(*this, raw, target, origin_host, origin_port, user));

@@ -64,10 +64,12 @@ class Session {
   std::shared_ptr<SessionCore> lend();
   void take_back();
 
+  class Use;
   // A direct-tcpip or direct-streamlocal channel. Only when ready. The channel belongs to the session; `user` hears of
   // it until it calls Channel::release() or has been told channel_lost(). Null when libssh cannot make one.
-  Channel* open_channel(const Endpoint& target, const std::string& origin_host, std::uint16_t origin_port,
-                        ChannelUser& user);
+  // The answer may be here before this returns. `user` is told when the caller's Use ends, and has the channel by then.
+  Channel* open_channel(const Use& use, const Endpoint& target, const std::string& origin_host,
+                        std::uint16_t origin_port, ChannelUser& user);
 
   // Ends it now: users of its channels are told, DISCONNECT is sent, the transport closed. The observer hears nothing.
   void shut_down();

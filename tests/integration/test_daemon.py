@@ -134,6 +134,7 @@ def test_the_runtime_folder_is_private_and_a_symlink_in_its_place_is_refused(lab
     lab.tunneld.up("demo")
 
 
+@pytest.mark.sanitized
 def test_it_works_with_64_descriptors_and_100_clients(lab: Lab) -> None:
     tunnel = lab.profile("demo", [lab.sshd()], {"echo": lab.target(targets.echo)})
     lab.tunneld.up("demo", prefix=["prlimit", "--nofile=64:64"])

@@ -39,7 +39,7 @@ def test_a_person_who_says_yes_to_a_new_key_is_let_through_and_not_asked_again(
     tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
     window = terminal("up", "demo")
     for hop in hops:
-        text = window.read_until("[fingerprint]")  # its end: the fingerprint alone stands in the line above as well
+        text = window.read_until("(yes/no/[fingerprint])?")
         assert hop.host_keys[0].fingerprint in text
         assert hop.name in text, "the prompt names the hop"
         window.type("yes\n")

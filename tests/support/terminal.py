@@ -24,6 +24,7 @@ class Terminal:
     def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
         self.output = b""
         self.code: int | None = None
+        self._read_up_to = 0
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             try:
@@ -49,11 +50,13 @@ class Terminal:
         return bool(piece)
 
     def read_until(self, wanted: str, within: float = 20) -> str:
+        """All of the text so far, once `wanted` has come after what was waited for the last time."""
         deadline = time.monotonic() + within
-        while wanted not in self.text:
+        while (found := self.text.find(wanted, self._read_up_to)) < 0:
             going_on = self._read(deadline - time.monotonic())
-            assert going_on or wanted in self.text, f"ended without {wanted!r}:\n{self.text}"
+            assert going_on or wanted in self.text[self._read_up_to :], f"ended without {wanted!r}:\n{self.text}"
             assert time.monotonic() < deadline, f"no {wanted!r} within {within} s:\n{self.text}"
+        self._read_up_to = found + len(wanted)
         return self.text
 
     def type(self, text: str | bytes) -> None:
