@@ -135,6 +135,7 @@ void TunnelSet::tunnel_down(Tunnel& tunnel) {
   if (found == entries_.end() || found->second.tunnel.get() != &tunnel) return;
   std::unique_ptr<Tunnel> ended = std::move(found->second.tunnel);
   entries_.erase(found);
+  ended->close();  // before anybody is told: nothing of it may be found any more
   for (TunnelObserver* waiter : waiters) waiter->tunnel_down(*ended);
   services_.loop.retire(std::move(ended));
   trim_memory_soon();

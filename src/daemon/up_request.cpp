@@ -237,8 +237,8 @@ void UpRequest::fail(const std::string& name, Error error) {
   if (error.where.profile.empty()) error.where.profile = name;
   pending.exit_code = static_cast<int>(error_info(error.code).exit_code);
   drop_questions(name);
+  tunnels_.release(name, *this);  // first: who has been told must find nothing left of it
   replies_.send(Kind::event, {{"kind", "profile_failed"}, {"profile", name}, {"error", control::to_json(error)}});
-  tunnels_.release(name, *this);
   finish_if_done();
 }
 

@@ -1,6 +1,8 @@
 """Fixtures of the integration tests: each test its own lab, a time limit for each, no leftovers after any."""
+import fcntl
 import os
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
@@ -13,8 +15,21 @@ DEFAULT_LIMIT_SECONDS = 60
 REPORTS = os.environ.get("TUNNELD_SANITIZER_REPORTS", "")
 
 
-@pytest.hookimpl(hookwrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that must run alone come last, so that no process waits for them with others still to run."""
+    items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    with open(__file__) as lock:  # shared by the test processes that run side by side
+        fcntl.flock(lock, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
+        with _limited(item):
+            yield
+
+
+@contextmanager
+def _limited(item: pytest.Item) -> Iterator[None]:
     marker = item.get_closest_marker("limit")
     seconds = patience(marker.args[0] if marker else DEFAULT_LIMIT_SECONDS)
 

@@ -88,7 +88,7 @@ def test_a_connection_over_the_limit_is_reset_and_the_others_live(lab: Lab) -> N
     for client in clients:
         client.sendall(b"x")
         assert client.recv(1) == b"x"
-    with tunnel.connect() as one_more, pytest.raises(ConnectionError):
+    with pytest.raises(ConnectionError), tunnel.connect() as one_more:
         one_more.sendall(b"x")
         assert one_more.recv(1) != b"", "closed without a reset"
     for client in clients:

@@ -9,6 +9,7 @@ from support.expect import assert_error, assert_works_after_mending
 from support.lab import Lab, Tunnel
 from support.ports import answers
 from support.transfers import assert_echoes
+from support.wait import wait_until
 
 FAILED = 1
 PORT_TAKEN = 10
@@ -102,4 +103,4 @@ def test_a_failed_profile_leaves_nothing_behind(lab: Lab) -> None:
         tunnel.fails(PORT_TAKEN)
     assert not answers(tunnel.ports["one"])
     assert lab.tunneld.ps()["profiles"] == []
-    assert server.sessions() == 0
+    wait_until(lambda: server.sessions() == 0, 5, "no session is left at the bastion")

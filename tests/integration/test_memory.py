@@ -43,6 +43,7 @@ def assert_free_again(lab: Lab, before: int) -> None:
         )
 
 
+@pytest.mark.alone
 @pytest.mark.limit(120)
 def test_200_clients_that_stop_reading_cost_a_window_each_and_disturb_nobody(lab: Lab) -> None:
     tunnel = lab.profile(
@@ -61,6 +62,7 @@ def test_200_clients_that_stop_reading_cost_a_window_each_and_disturb_nobody(lab
     assert_free_again(lab, before)
 
 
+@pytest.mark.alone
 @pytest.mark.limit(120)
 def test_200_clients_of_a_target_that_stops_reading_cost_half_a_mib_each(lab: Lab) -> None:
     stuck = lab.target(targets.never_reads)

@@ -6,6 +6,10 @@ import socket
 
 # Below Linux's range for outgoing connections (32768 on), so that no client's own end sits on one.
 LOWEST, HIGHEST = 20_000, 32_000
+# Test processes that run side by side (pytest-xdist: gw0, gw1, ...) have a share each.
+_SHARES = 8
+_share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
+_WIDTH = (HIGHEST - LOWEST) // _SHARES
 _random = random.Random(os.getpid())
 _given: set[int] = set()
 
@@ -13,7 +17,7 @@ _given: set[int] = set()
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that nobody listens on, given out once a process."""
     for _ in range(1000):
-        port = _random.randint(LOWEST, HIGHEST)
+        port = LOWEST + _share * _WIDTH + _random.randrange(_WIDTH)
         if port in _given:
             continue
         with socket.socket() as probe:
