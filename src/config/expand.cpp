@@ -24,14 +24,14 @@ std::optional<std::string> Expander::variable(std::string_view inside, const Spo
   const bool has_default = rest.starts_with(":-");
   if (name.empty() || !begins_name(name.front()) || (!rest.empty() && !has_default) ||
       rest.find("${") != std::string_view::npos) {
-    report.error(spot, quoted("${" + std::string(inside) + "}") + " is not a variable", kFix);
+    report.error(spot, in_quotes("${" + std::string(inside) + "}") + " is not a variable", kFix);
     return std::nullopt;
   }
   std::optional<std::string> value = request_.env ? request_.env(name) : std::nullopt;
   if (value) used_[name] = *value;
   if (value && !(has_default && value->empty())) return value;
   if (has_default) return std::string(rest.substr(2));
-  report.error(spot, "the variable " + quoted(name) + " is not set",
+  report.error(spot, "the variable " + in_quotes(name) + " is not set",
                "set it, or give a default: ${" + name + ":-default}");
   return std::nullopt;
 }
@@ -69,7 +69,7 @@ std::optional<std::string> Expander::path(const std::string& text, const Spot& s
   if (!result->starts_with('/')) {
     const bool other_home = result->starts_with('~');
     report.error(spot,
-                 quoted(*result) + (other_home ? ": only one's own ~/ is known" : " is not an absolute path"),
+                 in_quotes(*result) + (other_home ? ": only one's own ~/ is known" : " is not an absolute path"),
                  "begin it with / or ~/");
     return std::nullopt;
   }

@@ -124,7 +124,7 @@ void FileSet::read_includes(std::size_t index) {
     std::erase_if(
         found, [&](const std::string& path) { return normal(path) == paths_[index]; });  // *.yaml is us too
     if (found.empty())
-      report_.warning(pattern.spot, "no file matches " + quoted(pattern.value),
+      report_.warning(pattern.spot, "no file matches " + in_quotes(pattern.value),
                       "check the pattern, or take it out");
     for (const std::string& path : found) include(index, normal(path), pattern.spot);
   }

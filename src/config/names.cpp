@@ -20,7 +20,7 @@ void add(std::map<std::string, Defined<T>>& names, const T& definition, bool ove
   if (slot->spot.source == definition.spot.source) return;  // a key that stands twice: the tree has said so
   defined.twice = true;
   report.error(definition.spot,
-               std::string(what) + " " + quoted(definition.name) + " is already defined at " +
+               std::string(what) + " " + in_quotes(definition.name) + " is already defined at " +
                    to_string(position_of(slot->spot)),
                "rename one of the two, or take one away");
 }
@@ -37,7 +37,7 @@ void check_references(const std::vector<FileDefinition>& files, const Names& nam
   const auto check = [&report](const Reference& reference, const std::vector<std::string>& known,
                                const std::string& what, const std::string& where) {
     if (std::binary_search(known.begin(), known.end(), reference.name)) return;
-    report.error(reference.spot, "no " + what + " is named " + quoted(reference.name),
+    report.error(reference.spot, "no " + what + " is named " + in_quotes(reference.name),
                  nearest_fix(reference.name, known, report, "define it under `" + where + ":`"));
   };
   const std::vector<std::string> known_secrets(secrets.begin(), secrets.end());
@@ -65,7 +65,7 @@ void check_groups(const std::vector<FileDefinition>& files, const Names& names, 
     for (const NameList& group : file.groups)
       for (const Placed<std::string>& member : group.members)
         if (!names.profiles.contains(member.value))
-          report.error(member.spot, "no profile is named " + quoted(member.value),
+          report.error(member.spot, "no profile is named " + in_quotes(member.value),
                        nearest_fix(member.value, profiles, report, "define it under `profiles:`"));
 }
 
@@ -77,7 +77,7 @@ void check_secret_names(const std::vector<FileDefinition>& files, Report& report
       const auto [first, added] = seen.emplace(secret.value, &secret.spot);
       if (!added && first->second->source != secret.spot.source)
         report.error(secret.spot,
-                     "secret " + quoted(secret.value) + " is already defined at " +
+                     "secret " + in_quotes(secret.value) + " is already defined at " +
                          to_string(position_of(*first->second)),
                      "rename one of the two, or take one away");
     }
@@ -90,7 +90,7 @@ std::string nearest_fix(const std::string& name, const std::vector<std::string>&
                         const std::string& otherwise) {
   if (report.full()) return otherwise;
   const auto near = nearest(name, known);
-  return near ? "did you mean " + quoted(*near) + "?" : otherwise;
+  return near ? "did you mean " + in_quotes(*near) + "?" : otherwise;
 }
 
 Names collect_names(const std::vector<FileDefinition>& files, Report& report) {
@@ -103,7 +103,7 @@ Names collect_names(const std::vector<FileDefinition>& files, Report& report) {
   }
   for (const auto& [name, pool] : names.pools)
     if (names.hosts.contains(name))
-      report.error(pool.any().spot, "pool " + quoted(name) + " has the name of a host",
+      report.error(pool.any().spot, "pool " + in_quotes(name) + " has the name of a host",
                    "rename one of the two");
   check_secret_names(files, report);
   check_references(files, names, report);

@@ -10,7 +10,7 @@ namespace {
 bool read_version(Reader& reader, const Node& node) {
   const auto version = reader.text(node);
   if (version && *version != "1")
-    reader.report.error(node.spot, "version " + quoted(*version) + " is not known", "write `version: 1`");
+    reader.report.error(node.spot, "version " + in_quotes(*version) + " is not known", "write `version: 1`");
   return version && *version == "1";
 }
 

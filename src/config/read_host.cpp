@@ -24,7 +24,7 @@ Setting<std::vector<std::string>> read_pins(Reader& reader, const Node& node) {
     if (is_pin(item.value))
       pins.value.push_back(item.value);
     else
-      reader.report.error(item.spot, quoted(item.value) + " is not a SHA256 fingerprint of a host key",
+      reader.report.error(item.spot, in_quotes(item.value) + " is not a SHA256 fingerprint of a host key",
                           "write SHA256: and 43 characters, as `ssh-keygen -lf KEY.pub` prints them");
   }
   return pins;
@@ -33,7 +33,7 @@ Setting<std::vector<std::string>> read_pins(Reader& reader, const Node& node) {
 Setting<std::string> read_hostname(Reader& reader, const Node& node) {
   auto name = reader.expanded_word(node, check_host_word);
   if (!name || name->value.find(':') == std::string::npos || is_ip_address(name->value)) return name;
-  reader.report.error(node.spot, quoted(name->value) + " is not a host name", "put the port under `port:`");
+  reader.report.error(node.spot, in_quotes(name->value) + " is not a host name", "put the port under `port:`");
   return std::nullopt;
 }
 
@@ -46,7 +46,7 @@ void read_socks(Reader& reader, const Node& node) {
 void read_http(Reader& reader, const Node& node) {
   const auto url = reader.text(node);
   if (url && !url->starts_with("http://") && !url->starts_with("https://"))
-    reader.report.error(node.spot, quoted(*url) + " is not the URL of a proxy", "write http://HOST:PORT");
+    reader.report.error(node.spot, in_quotes(*url) + " is not the URL of a proxy", "write http://HOST:PORT");
 }
 
 void read_via(Reader& reader, const Node& node, const Spot& key) {

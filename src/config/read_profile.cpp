@@ -25,7 +25,7 @@ void read_shorthand(Reader& reader, const Node& node, ForwardDefinition& forward
   if (node.flawed) return;
   const Result<LocalForwardSpec> spec = parse_local_forward(node.text);
   if (!spec) {
-    reader.report.error(node.spot, quoted(node.text) + ": " + spec.error().message, spec.error().fix);
+    reader.report.error(node.spot, in_quotes(node.text) + ": " + spec.error().message, spec.error().fix);
     return;
   }
   auto listen = reader.finish_endpoint(spec->listen, node.spot);

@@ -29,7 +29,7 @@ Setting<std::optional<std::string>> read_identity_agent(Reader& reader, const No
 
 Setting<StrictHostKeyChecking> read_strict(Reader& reader, const Node& node) {
   if (node.is_scalar() && (node.text == "no" || node.text == "off" || node.text == "false")) {
-    reader.report.error(node.spot, "host keys are always checked: " + quoted(node.text) + " does not exist",
+    reader.report.error(node.spot, "host keys are always checked: " + in_quotes(node.text) + " does not exist",
                         "write accept-new to record a new key unasked, ask, or yes");
     return std::nullopt;
   }
@@ -49,7 +49,7 @@ Setting<std::vector<std::string>> read_authentications(Reader& reader, const Nod
     if (method->value == "publickey")
       methods.value.push_back(method->value);
     else
-      reader.report.not_built(item.spot, "the authentication " + quoted(method->value),
+      reader.report.not_built(item.spot, "the authentication " + in_quotes(method->value),
                               "leave only publickey: key files, certificates and the ssh-agent work");
   });
   return methods;
@@ -57,7 +57,7 @@ Setting<std::vector<std::string>> read_authentications(Reader& reader, const Nod
 
 // passphrase_from and its like: a name under secrets:, which no part of this version reads yet.
 void read_secret_reference(Reader& reader, const Node& node, const Spot& key, const std::string& name) {
-  reader.report.not_built(key, quoted(name),
+  reader.report.not_built(key, in_quotes(name),
                           "load the key into ssh-agent, or use a key without a passphrase");
   if (auto value = reader.text(node))
     reader.file.references.push_back({Reference::Kind::secret, *std::move(value), node.spot});

@@ -72,7 +72,7 @@ std::string_view home_of(std::string_view key) {
 
 void refuse_key(Report& report, const Node& key, std::string_view what, const std::vector<Key>& keys) {
   if (is_secret_key(key.text)) {
-    report.error(key.spot, "secrets never stand in a profile: " + quoted(key.text) + " is not a key",
+    report.error(key.spot, "secrets never stand in a profile: " + in_quotes(key.text) + " is not a key",
                  "take the value out of the file, change that secret, and use a key file or the ssh-agent");
     return;
   }
@@ -81,13 +81,13 @@ void refuse_key(Report& report, const Node& key, std::string_view what, const st
   for (const Key& candidate : keys) known.emplace_back(candidate.name);
   std::string fix = "known are: ";
   if (const auto near = nearest(key.text, known)) {
-    fix = "did you mean " + quoted(*near) + "?";
+    fix = "did you mean " + in_quotes(*near) + "?";
   } else if (const std::string_view home = home_of(key.text); !home.empty()) {
     fix = "it is a key of " + std::string(home);
   } else {
     for (std::size_t i = 0; i < known.size(); ++i) fix += (i == 0 ? "" : ", ") + known[i];
   }
-  report.error(key.spot, std::string(what) + " has no key " + quoted(key.text), std::move(fix));
+  report.error(key.spot, std::string(what) + " has no key " + in_quotes(key.text), std::move(fix));
 }
 
 }  // namespace
@@ -130,7 +130,7 @@ void Reader::map(const Node& node, std::string_view what, const std::vector<Key>
     if (known == keys.end()) {
       refuse_key(report, *entry.key, what, keys);
     } else if (entry.value->kind == Node::Kind::null && !known->may_be_empty) {
-      report.error(entry.key->spot, quoted(entry.key->text) + " has no value",
+      report.error(entry.key->spot, in_quotes(entry.key->text) + " has no value",
                    "write one, or take the key away");
     } else if (known->read_with_key) {
       known->read_with_key(*entry.value, entry.key->spot);
@@ -147,7 +147,7 @@ void Reader::named(const Node& node, std::string_view what,
   for (const Entry& entry : node.entries) {
     const bool good = is_name(entry.key->text);
     if (!good)
-      report.error(entry.key->spot, quoted(entry.key->text) + " cannot be the name of " + std::string(what),
+      report.error(entry.key->spot, in_quotes(entry.key->text) + " cannot be the name of " + std::string(what),
                    kNameFix);
     read(*entry.key, *entry.value, good && !entry.twice);
   }
@@ -178,7 +178,7 @@ Setting<bool> Reader::boolean(const Node& node) {
   const auto value = text(node);
   if (!value) return std::nullopt;
   if (*value == "true" || *value == "false") return Placed<bool>{*value == "true", node.spot};
-  report.error(node.spot, quoted(*value) + " is neither true nor false", "write true or false");
+  report.error(node.spot, in_quotes(*value) + " is neither true nor false", "write true or false");
   return std::nullopt;
 }
 
@@ -193,7 +193,7 @@ Setting<int> Reader::integer(const Node& node, int least, int most) {
     return Placed<int>{number, node.spot};
   report.error(
       node.spot,
-      quoted(*value) + " is not a number from " + std::to_string(least) + " to " + std::to_string(most),
+      in_quotes(*value) + " is not a number from " + std::to_string(least) + " to " + std::to_string(most),
       "write a whole number in that range, without leading zeros");
   return std::nullopt;
 }
@@ -212,7 +212,7 @@ Setting<Duration> Reader::duration_or_never(const Node& node) {
   if (!value) return std::nullopt;
   const auto parsed = parse_duration(*value);
   if (!parsed) {
-    report.error(node.spot, quoted(*value) + ": " + parsed.error().message, parsed.error().fix);
+    report.error(node.spot, in_quotes(*value) + ": " + parsed.error().message, parsed.error().fix);
     return std::nullopt;
   }
   if (*parsed == Milliseconds(0)) {
@@ -227,7 +227,7 @@ Setting<Milliseconds> Reader::duration(const Node& node, Milliseconds least) {
   if (!value) return std::nullopt;
   const auto parsed = parse_duration(*value);
   if (!parsed) {
-    report.error(node.spot, quoted(*value) + ": " + parsed.error().message,
+    report.error(node.spot, in_quotes(*value) + ": " + parsed.error().message,
                  "write it like 500ms, 15s, 2m or 1h30m");
   } else if (!parsed->has_value()) {
     report.error(node.spot, "this duration cannot be `never`", "write it like 500ms, 15s, 2m or 1h30m");
@@ -266,12 +266,12 @@ Setting<std::string> Reader::one_of(const Node& node, const std::vector<std::str
     return Placed<std::string>{*value, node.spot};
   std::string fix = "write ";
   if (const auto near = nearest(*value, allowed)) {
-    fix = "did you mean " + quoted(*near) + "?";
+    fix = "did you mean " + in_quotes(*near) + "?";
   } else {
     for (std::size_t i = 0; i < allowed.size(); ++i)
       fix += (i == 0 ? "" : i + 1 == allowed.size() ? " or " : ", ") + allowed[i];
   }
-  report.error(node.spot, quoted(*value) + " is not known here", std::move(fix));
+  report.error(node.spot, in_quotes(*value) + " is not known here", std::move(fix));
   return std::nullopt;
 }
 
@@ -317,7 +317,7 @@ Setting<std::vector<std::string>> Reader::names(const Node& node, std::string_vi
     if (is_name(item.value))
       values.value.push_back(item.value);
     else
-      report.error(item.spot, quoted(item.value) + " cannot be " + std::string(what), kNameFix);
+      report.error(item.spot, in_quotes(item.value) + " cannot be " + std::string(what), kNameFix);
   }
   return values;
 }

@@ -62,7 +62,7 @@ std::string masked(std::string_view line) {
 
 }  // namespace
 
-std::string quoted(std::string_view word) {
+std::string in_quotes(std::string_view word) {
   constexpr std::size_t kMaxCharacters = 60;
   std::string text = sanitize(word.substr(0, 4 * kMaxCharacters));
   if (code_points(text) > kMaxCharacters) {

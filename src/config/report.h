@@ -37,7 +37,7 @@ class Report {
 };
 
 // The word in backticks, on one line and at most 60 characters long, fit for a message.
-std::string quoted(std::string_view word);
+std::string in_quotes(std::string_view word);
 
 SourcePosition position_of(const Spot& spot);
 

@@ -104,7 +104,7 @@ void Resolver::resolve_vault() {
     const HostDefinition& said = defined.any();
     if (defined.base == nullptr && !said.hostname)
       if (const std::string fix = nearest_fix(name, known, report_, ""); !fix.empty())
-        report_.warning(said.spot, "there is no host " + quoted(name) + " to override", fix);
+        report_.warning(said.spot, "there is no host " + in_quotes(name) + " to override", fix);
     if (defined.bad() || !scopes_.sound(scopes_.file_of(said.spot))) continue;
     HopTarget target;
     target.vault = &defined;
@@ -123,7 +123,7 @@ void Resolver::resolve_groups() {
     const NameList& group = defined.override != nullptr ? *defined.override : *defined.base;
     if (tags.contains(name))
       report_.warning(group.spot,
-                      "group " + quoted(name) + " has the name of a tag: @" + name + " means the group",
+                      "group " + in_quotes(name) + " has the name of a tag: @" + name + " means the group",
                       "rename one of the two");
     std::vector<std::string> members;
     bool sound = !defined.bad();
@@ -146,8 +146,8 @@ void Resolver::warn_of_clashes() {
       const auto earlier = index.add(forward.listen, {name, forward.name, spot});
       if (!earlier || earlier->profile == name) continue;
       report_.warning(spot,
-                      "profile " + quoted(earlier->profile) + " listens on " + to_string(forward.listen) +
-                          " too (forward " + quoted(earlier->forward) + ", " +
+                      "profile " + in_quotes(earlier->profile) + " listens on " + to_string(forward.listen) +
+                          " too (forward " + in_quotes(earlier->forward) + ", " +
                           to_string(position_of(earlier->spot)) + "): the two cannot be up together",
                       "give one of them another port");
     }

@@ -48,14 +48,14 @@ ForwardType type_of(const ForwardDefinition& forward) {
 
 void check_keys(const ForwardDefinition& forward, Report& report) {
   if (forward.listen_missing)
-    report.error(forward.spot, "forward " + quoted(forward.name) + " has no `listen`",
+    report.error(forward.spot, "forward " + in_quotes(forward.name) + " has no `listen`",
                  "say where it listens, like listen: \"127.0.0.1:5432\"");
   if (type_of(forward) == ForwardType::dynamic) {
     if (forward.connect)
       report.error(forward.connect->spot, "a dynamic forward has no `connect`: its clients say where to go",
                    "take the key away");
   } else if (forward.connect_missing) {
-    report.error(forward.spot, "forward " + quoted(forward.name) + " has no `connect`",
+    report.error(forward.spot, "forward " + in_quotes(forward.name) + " has no `connect`",
                  "say where it goes on to, like connect: \"127.0.0.1:5432\"");
   }
 }
@@ -83,7 +83,7 @@ ResolvedForwards resolve_forwards(const Defined<ProfileDefinition>& profile, Rep
     const auto [first, added] = variables.emplace(variable_of(forward.name), forward.name);
     if (!added)
       report.warning(forward.spot,
-                     "forwards " + quoted(first->second) + " and " + quoted(forward.name) +
+                     "forwards " + in_quotes(first->second) + " and " + in_quotes(forward.name) +
                          " share the variables TUNNELD_" + first->first + "_*",
                      "rename one of the two");
     if (!forward.listen) continue;
@@ -92,7 +92,7 @@ ResolvedForwards resolve_forwards(const Defined<ProfileDefinition>& profile, Rep
     const Listener listener{profile.any().name, forward.name, forward.listen->spot};
     if (const auto earlier = index.add(forward.listen->value, listener))
       report.error(forward.listen->spot,
-                   "forwards " + quoted(earlier->forward) + " and " + quoted(forward.name) +
+                   "forwards " + in_quotes(earlier->forward) + " and " + in_quotes(forward.name) +
                        " both listen on " + to_string(forward.listen->value),
                    "give one of them another port, or port 0");
     if (!forward.connect || !merged.known) continue;

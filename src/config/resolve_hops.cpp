@@ -23,7 +23,7 @@ bool HopResolver::accept_bare(const HopDefinition& hop) {
   const std::string fix =
       nearest_fix(host, known_hops, report, hosts_unknown ? "mend the other files first" : "");
   if (fix.empty()) return true;
-  report.error(hop.spot, "no host or pool is named " + quoted(host),
+  report.error(hop.spot, "no host or pool is named " + in_quotes(host),
                fix + " (a server of that very name is written " + host + ":22)");
   return false;
 }
@@ -40,7 +40,7 @@ std::optional<HopTarget> HopResolver::target_of(const HopDefinition& hop) {
     return target;
   }
   if (names.pools.contains(hop.word.host)) {
-    report.not_built(hop.spot, "a pool as hop (" + quoted(hop.word.host) + ")", "name one host of the pool");
+    report.not_built(hop.spot, "a pool as hop (" + in_quotes(hop.word.host) + ")", "name one host of the pool");
     return std::nullopt;
   }
   if (!accept_bare(hop)) return std::nullopt;
@@ -65,11 +65,11 @@ void HopResolver::check_order(const std::vector<HopTarget>& targets, const std::
       first = std::min(first, seen.emplace(key, target.number).first->second);
     if (first != target.number)
       report.error(target.spot,
-                   quoted(hosts[i].name) + " stands twice in this chain: it is hop " + std::to_string(first) +
+                   in_quotes(hosts[i].name) + " stands twice in this chain: it is hop " + std::to_string(first) +
                        " as well",
                    "take one of the two out");
     if (target.number > 1 && target.vault != nullptr && target.vault->any().via)
-      report.error(target.spot, quoted(hosts[i].name) + " has `via`, which only the first hop can have",
+      report.error(target.spot, in_quotes(hosts[i].name) + " has `via`, which only the first hop can have",
                    "reach it through the hops before it alone");
   }
 }
@@ -77,7 +77,7 @@ void HopResolver::check_order(const std::vector<HopTarget>& targets, const std::
 void HopResolver::report_missing(const Defined<ProfileDefinition>& profile) {
   const ProfileDefinition& said = profile.any();
   if (profile.base != nullptr) {
-    report.error(said.spot, "profile " + quoted(said.name) + " has no hops",
+    report.error(said.spot, "profile " + in_quotes(said.name) + " has no hops",
                  "name the hosts from you to the target: hops: [bastion.example.com]");
     return;
   }
@@ -85,7 +85,7 @@ void HopResolver::report_missing(const Defined<ProfileDefinition>& profile) {
   for (const auto& [name, defined] : names.profiles)
     if (defined.base != nullptr) known.push_back(name);
   report.error(said.spot,
-               "there is no profile " + quoted(said.name) + " to override, and this one has no hops",
+               "there is no profile " + in_quotes(said.name) + " to override, and this one has no hops",
                nearest_fix(said.name, known, report, "name its hops to define it here"));
 }
 

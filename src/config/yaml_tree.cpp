@@ -269,7 +269,7 @@ class Builder final : public YAML::EventHandler {
     Entry& earlier = frame.node->entries[first->second];
     earlier.twice = frame.node->flawed = true;
     report_.error(key.spot,
-                  quoted(key.text) + " stands twice here, first in line " +
+                  in_quotes(key.text) + " stands twice here, first in line " +
                       std::to_string(earlier.key->spot.place.line),
                   "keep one of them");
   }

@@ -16,7 +16,7 @@ namespace {
 // One read from the local side, and so the most that can be left over when a key exchange begins in between.
 constexpr std::size_t kReadBytes = 64 * 1024;
 // Reads of one wake-up: a busy client lets the others have their turn after this much.
-constexpr int kReadsPerTurn = 4;
+constexpr int kReadsPerWake = 4;
 // What waits for a slow local side before the channel's window is left to close.
 constexpr std::size_t kDownloadQueueLimit = 256 * 1024;
 
@@ -139,7 +139,7 @@ void Relay::on_local_without_channel(unsigned events) {
 }
 
 void Relay::read_local() {
-  for (int i = 0; i < kReadsPerTurn; ++i) {
+  for (int i = 0; i < kReadsPerWake; ++i) {
     const std::size_t room = std::min(channel_->writable_bytes(), kReadBytes);
     if (room == 0) {
       upload_blocked_ = true;

@@ -4,8 +4,6 @@
 namespace tunneld::config {
 namespace {
 
-const std::string kHead = "version: 1\n";
-
 void expect_not_built(const std::string& text, int line, int column, const std::string& what) {
   expect_only(text, line, column, what + " is not built in this version yet");
   const LoadResult result = load_text(text);

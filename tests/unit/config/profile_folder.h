@@ -2,39 +2,24 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/loader.h"
+#include "unit/support/temp_dir.h"
 
 namespace tunneld::config {
 
+inline const std::string kHead = "version: 1\n";
+
 class ProfileFolder {
  public:
-  ProfileFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tunneld-config-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~ProfileFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ProfileFolder(const ProfileFolder&) = delete;
-  ProfileFolder& operator=(const ProfileFolder&) = delete;
-
-  std::string path(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
-  void write(const std::string& name, const std::string& text) const {
-    std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
-    std::ofstream(path(name), std::ios::binary) << text;
-  }
+  std::string path(const std::string& name) const { return folder_ / name; }
+  const std::string& path() const { return folder_.path(); }
+  void write(const std::string& name, const std::string& text) const { testing::write_file(path(name), text); }
 
   LoadRequest request(const std::vector<std::string>& names) const {
     LoadRequest request;
@@ -58,7 +43,7 @@ class ProfileFolder {
   std::map<std::string, std::string> env;
 
  private:
-  std::string path_;
+  testing::TempDir folder_;
 };
 
 // Loads one file.

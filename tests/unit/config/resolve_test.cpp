@@ -160,7 +160,7 @@ TEST(Resolve, TheAgentIsTheCallersNoneOrAPath) {
   EXPECT_EQ(result.catalog.hosts.at("c").identity_agent, "/s");
 }
 
-class Includes : public testing::Test {
+class Includes : public ::testing::Test {
  protected:
   ProfileFolder folder;
 };
@@ -266,7 +266,7 @@ TEST_F(Includes, APipeIsNotWaitedFor) {
   EXPECT_EQ(result.findings[0].message, "is not a regular file");
 }
 
-class Overrides : public testing::Test {
+class Overrides : public ::testing::Test {
  protected:
   void SetUp() override {
     folder.write("team.yaml", R"(version: 1

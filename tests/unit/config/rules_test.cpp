@@ -4,8 +4,6 @@
 namespace tunneld::config {
 namespace {
 
-const std::string kHead = "version: 1\n";
-
 // A profile on lines 2 to 4 and, from line 5 on, `more` of it (indented by four).
 std::string profile(const std::string& more) {
   return kHead + "profiles:\n  p:\n    hops: [a.example.com]\n" + more;

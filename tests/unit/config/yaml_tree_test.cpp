@@ -8,8 +8,6 @@
 namespace tunneld::config {
 namespace {
 
-const std::string kHead = "version: 1\n";
-
 TEST(YamlTree, PlacesCountCharactersNotBytes) {
   const Source source(
       "f", "a: é\nüü: {\"日本\": [x, 'y''z'], k: \"\xF0\x9F\x90\x98\"}\r\nlast: \"multi\n  line\"\n");

@@ -2,19 +2,18 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <tunneld/host_key.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <string>
 
 #include "trust/key_blob.h"
+#include "unit/support/temp_dir.h"
 
 namespace tunneld::trust::testing {
 
@@ -25,34 +24,14 @@ inline bool is_root() {
   return ::geteuid() == 0;
 }
 
-class TempDir {
- public:
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tunneld-trust-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data()) != nullptr ? pattern : "";
-    EXPECT_FALSE(path_.empty());
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
+using tunneld::testing::read_file;
+using tunneld::testing::TempDir;
+using tunneld::testing::write_file;
 
- private:
-  std::string path_;
-};
-
-inline void write_file(const std::string& path, const std::string& text) {
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
-}
-
-inline std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+// The permissions of what stands there itself; 0 when nothing does.
+inline mode_t mode_of(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 ? status.st_mode & 0777 : 0;
 }
 
 inline std::string ssh_string(const std::string& bytes) {
@@ -71,6 +50,9 @@ inline HostKey make_key(char seed, const std::string& type = "ssh-ed25519") {
   key.fingerprint = fingerprint_sha256(key.blob_base64);
   return key;
 }
+
+inline const HostKey kKeyA = make_key('a');
+inline const HostKey kKeyB = make_key('b');
 
 inline std::string line_for(const std::string& names, const HostKey& key) {
   return names + " " + key.type + " " + key.blob_base64 + "\n";

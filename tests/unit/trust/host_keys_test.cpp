@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "unit/trust/fixtures.h"
 
 namespace tunneld::trust {
@@ -10,8 +12,6 @@ namespace {
 using namespace testing;
 using Status = HostKeyStatus;
 
-const HostKey kKeyA = make_key('a');
-const HostKey kKeyB = make_key('b');
 const HostKey kEcdsa = make_key('e', "ecdsa-sha2-nistp256");
 
 HostKeyQuery first_hop(const std::string& host, std::uint16_t port = 22) {

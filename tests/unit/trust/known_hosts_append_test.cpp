@@ -16,14 +16,6 @@ namespace {
 
 using namespace testing;
 
-const HostKey kKeyA = make_key('a');
-const HostKey kKeyB = make_key('b');
-
-mode_t mode_of(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 0777 : 0;
-}
-
 TEST(AppendKnownHost, MakesFolderAndFileForTheirUserOnly) {
   const TempDir dir;
   const std::string file = dir / "state/tunneld/known_hosts";

@@ -9,9 +9,6 @@ namespace {
 
 using namespace testing;
 
-const HostKey kKeyA = make_key('a');
-const HostKey kKeyB = make_key('b');
-
 std::vector<int> lines(const KnownHosts& hosts, const std::string& name, NameKind kind = NameKind::plain) {
   std::vector<int> numbers;
   for (const KnownKey* key : hosts.find(name, kind)) numbers.push_back(key->line);

@@ -14,11 +14,6 @@ namespace {
 
 using namespace testing;
 
-mode_t mode_of(const std::string& path) {
-  struct stat status {};
-  return ::lstat(path.c_str(), &status) == 0 ? status.st_mode & 0777 : 0;
-}
-
 UniqueFd connect_to(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
