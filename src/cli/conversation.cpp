@@ -173,7 +173,7 @@ void Conversation::open_next_prompt() {
   if (tty_ < 0) {  // the terminal went away after we said that a person is there
     const auto number = control::get_integer(prompts_.front(), "prompt").value_or(0);
     prompts_.pop_front();
-    (void)client_.send(control::Answer{.id = id_, .prompt = number, .text = ""});
+    (void)client_.send(control::Answer{.id = id_, .prompt = number, .text = "no"});
     return;
   }
   handlers_.before_prompt();
@@ -190,12 +190,12 @@ void Conversation::open_next_prompt() {
   prompt_open_ = true;
 }
 
-// A terminal gives whole lines. Ctrl-D alone is an empty answer.
+// A terminal gives whole lines. Ctrl-D alone says no, as it does to ssh.
 Result<void> Conversation::on_typed() {
   std::array<char, 4096> buffer;
   const ssize_t count = ::read(tty_, buffer.data(), buffer.size());
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) return {};
-  std::string text(buffer.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
+  std::string text = count > 0 ? std::string(buffer.data(), static_cast<std::size_t>(count)) : "no";
   if (text.ends_with('\n'))
     text.pop_back();
   else

@@ -11,7 +11,7 @@
 namespace tunneld::daemon {
 namespace {
 
-constexpr std::size_t kMaxClients = 32;
+constexpr std::size_t kMaxClients = 256;  // each `exec` that runs holds one
 constexpr std::uint64_t kFrameDeadlineMs = 5'000;
 // Replies that a client has not read: past this it is not reading, and is dropped.
 constexpr std::size_t kMaxUnread = 1024 * 1024;

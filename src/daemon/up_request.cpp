@@ -1,5 +1,7 @@
 #include "daemon/up_request.h"
 
+#include <strings.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -169,8 +171,8 @@ void UpRequest::ask(const std::string& text) {
 void UpRequest::answer(std::int64_t prompt, const std::string& text) {
   if (prompt != prompt_ || questions_.empty()) return;
   const Question asked = questions_.front();
-  const bool accepted = text == "yes" || text == asked.fingerprint;
-  if (!accepted && text != "no")
+  const bool accepted = ::strcasecmp(text.c_str(), "yes") == 0 || text == asked.fingerprint;
+  if (!accepted && ::strcasecmp(text.c_str(), "no") != 0)
     return ask(std::string(text.starts_with("SHA256:") ? "That is not its fingerprint. " : "") +
                "Please type 'yes', 'no' or the fingerprint: ");
   questions_.pop_front();

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/ssh_data.h"
 #include "ssh/library.h"
 
 namespace tunneld::ssh {
@@ -18,44 +19,6 @@ namespace {
 constexpr std::uint8_t kIdentitiesAnswer = 12;          // SSH_AGENT_IDENTITIES_ANSWER
 constexpr std::size_t kMaxMessage = 256 * 1024;         // OpenSSH's limit for agent messages (ssh-agent.c)
 constexpr std::uint32_t kMaxIdentities = 1024;          // what libssh takes
-
-std::uint32_t read_u32(std::string_view text) {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
-}
-
-void append_u32(std::string& text, std::size_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) text.push_back(static_cast<char>(value >> shift & 0xff));
-}
-
-void append_string(std::string& text, std::string_view value) {
-  append_u32(text, value.size());
-  text.append(value);
-}
-
-// Takes an SSH string (RFC 4251 section 5) off the front; false when the text is too short.
-bool take_string(std::string_view& text, std::string_view& value) {
-  if (text.size() < 4) return false;
-  const std::size_t size = read_u32(text);
-  if (text.size() - 4 < size) return false;
-  value = text.substr(4, size);
-  text.remove_prefix(4 + size);
-  return true;
-}
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    // A group of n bytes makes n + 1 digits.
-    for (std::size_t j = 0; j < 4; ++j)
-      text.push_back(j == 0 || i + j - 1 < bytes.size() ? kDigits[group >> (18 - 6 * j) & 63] : '=');
-  }
-  return text;
-}
 
 // What libssh's agent code can make a key of; it would stop at anything else.
 bool libssh_knows(std::string_view type) {
@@ -126,18 +89,15 @@ bool AgentFilter::pump(int from, int to, std::string& incoming, std::string& out
       if (sent < 0) return errno == EAGAIN || errno == EINTR;
       outgoing.erase(0, static_cast<std::size_t>(sent));
     }
-    if (incoming.size() >= 4) {
-      const std::size_t size = read_u32(incoming);
-      if (size == 0 || size > kMaxMessage) return false;
-      if (incoming.size() - 4 >= size) {
-        std::string message = incoming.substr(4, size);
-        incoming.erase(0, 4 + size);
-        if (from_agent && static_cast<std::uint8_t>(message[0]) == kIdentitiesAnswer)
-          message = filter_identities(message);
-        append_string(outgoing, message);
-        continue;
-      }
+    std::string_view rest(incoming);
+    if (const std::optional<std::string_view> message = take_string(rest)) {
+      if (message->empty() || message->size() > kMaxMessage) return false;
+      const bool keys = from_agent && static_cast<std::uint8_t>(message->front()) == kIdentitiesAnswer;
+      append_string(outgoing, keys ? filter_identities(*message) : *message);
+      incoming.erase(0, incoming.size() - rest.size());
+      continue;
     }
+    if (const std::optional<std::uint32_t> size = take_uint32(rest); size && *size > kMaxMessage) return false;
     char buffer[4096];
     const ssize_t got = ::recv(from, buffer, sizeof buffer, 0);
     if (got == 0) return false;
@@ -146,22 +106,22 @@ bool AgentFilter::pump(int from, int to, std::string& incoming, std::string& out
   }
 }
 
-std::string AgentFilter::filter_identities(const std::string& message) {
+std::string AgentFilter::filter_identities(std::string_view message) {
   struct Entry {
     std::string_view blob, comment, type;
     std::size_t rank;
   };
   std::vector<Entry> entries;
-  std::string_view rest(message);
-  rest.remove_prefix(1);
-  const std::uint32_t count = rest.size() >= 4 ? std::min(read_u32(rest), kMaxIdentities) : 0;
-  if (rest.size() >= 4) rest.remove_prefix(4);
+  std::string_view rest = message.substr(1);
+  const std::uint32_t count = std::min(take_uint32(rest).value_or(0), kMaxIdentities);
   for (std::uint32_t i = 0; i < count; ++i) {
-    Entry entry{};
-    if (!take_string(rest, entry.blob) || !take_string(rest, entry.comment)) break;
-    std::string_view inside = entry.blob;
-    if (!take_string(inside, entry.type) || !libssh_knows(entry.type)) continue;
-    const auto wanted = std::find(policy_.wanted.begin(), policy_.wanted.end(), base64(entry.blob));
+    const std::optional<std::string_view> blob = take_string(rest);
+    const std::optional<std::string_view> comment = take_string(rest);
+    if (!blob || !comment) break;
+    std::string_view inside = *blob;
+    Entry entry{*blob, *comment, take_string(inside).value_or(""), 0};
+    if (!libssh_knows(entry.type)) continue;
+    const auto wanted = std::find(policy_.wanted.begin(), policy_.wanted.end(), encode_base64(entry.blob));
     entry.rank = static_cast<std::size_t>(wanted - policy_.wanted.begin());
     if (policy_.only_wanted && wanted == policy_.wanted.end()) continue;
     entries.push_back(entry);
@@ -170,7 +130,7 @@ std::string AgentFilter::filter_identities(const std::string& message) {
   listed_ = true;
   offered_.clear();
   std::string answer(1, static_cast<char>(kIdentitiesAnswer));
-  append_u32(answer, entries.size());
+  append_uint32(answer, static_cast<std::uint32_t>(entries.size()));
   for (const Entry& entry : entries) {
     append_string(answer, entry.blob);
     append_string(answer, entry.comment);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/result.h"
@@ -39,7 +40,7 @@ class AgentFilter {
   AgentFilter(loop::Loop& loop, UniqueFd agent, UniqueFd inner, UniqueFd client, AgentPolicy policy);
   void on_ready();
   bool pump(int from, int to, std::string& incoming, std::string& outgoing, bool from_agent);
-  std::string filter_identities(const std::string& message);
+  std::string filter_identities(std::string_view message);
   void close();
 
   UniqueFd agent_;

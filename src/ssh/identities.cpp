@@ -4,13 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <utility>
+
+#include "core/ssh_data.h"
 
 namespace tunneld::ssh {
 namespace {
@@ -41,44 +44,44 @@ std::string public_blob(const std::string& text) {
   return looks_right && blob.starts_with("AAAA") ? blob : "";
 }
 
-bool is_encrypted(const std::string& text) {
-  // OpenSSH's own format: base64 of "openssh-key-v1", NUL, and the cipher's name, which is "none" without passphrase.
-  if (text.find("BEGIN OPENSSH PRIVATE KEY") != std::string::npos)
-    return text.find("b3BlbnNzaC1rZXktdjEAAAAABG5vbmU") == std::string::npos;
-  return text.find("ENCRYPTED") != std::string::npos;
+// What OpenSSH's own format (PROTOCOL.key) says before the secret part. Nothing for another format.
+struct OpensshHeader {
+  bool encrypted = false;
+  std::string public_blob;  // base64
+};
+
+std::optional<OpensshHeader> openssh_header(const std::string& text) {
+  constexpr std::string_view kBegin = "-----BEGIN OPENSSH PRIVATE KEY-----";
+  constexpr std::string_view kMagic("openssh-key-v1", sizeof "openssh-key-v1");  // with its NUL
+  const std::size_t begin = text.find(kBegin);
+  if (begin == std::string::npos) return std::nullopt;
+  std::string body = text.substr(begin + kBegin.size());
+  body.resize(std::min(body.size(), body.find('-')));
+  std::erase_if(body, [](unsigned char c) { return std::isspace(c) != 0; });
+  const std::string bytes = decode_base64(body).value_or("");
+  if (!bytes.starts_with(kMagic)) return std::nullopt;
+  std::string_view rest = std::string_view(bytes).substr(kMagic.size());
+  const std::optional<std::string_view> cipher = take_string(rest);
+  take_string(rest);  // kdfname
+  take_string(rest);  // kdfoptions
+  take_uint32(rest);  // number of keys: 1
+  const std::optional<std::string_view> key = take_string(rest);
+  if (!cipher || !key) return std::nullopt;
+  return OpensshHeader{*cipher != "none", encode_base64(*key)};
 }
 
-std::string decode_base64(std::string_view text) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  std::uint32_t group = 0;
-  int bits = 0;
-  for (const char c : text.substr(0, text.find('='))) {
-    const std::size_t digit = kDigits.find(c);
-    if (digit == std::string_view::npos) return "";
-    group = group << 6 | static_cast<std::uint32_t>(digit);
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes.push_back(static_cast<char>(group >> bits & 0xff));
-  }
-  return bytes;
+bool is_encrypted(const std::string& text) {
+  if (const std::optional<OpensshHeader> header = openssh_header(text)) return header->encrypted;
+  return text.find("ENCRYPTED") != std::string::npos;
 }
 
 // The blob of a key's public half, as bytes; of a certificate the certificate itself.
 std::string blob_bytes(ssh_key key) {
   char* text = nullptr;
   if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK) return "";
-  const std::string bytes = decode_base64(text);
+  std::string bytes = decode_base64(text).value_or("");
   ssh_string_free_char(text);
   return bytes;
-}
-
-// Takes an SSH string (RFC 4251 section 5) off the front; what is too short becomes empty.
-void skip_string(std::string_view& bytes) {
-  std::size_t size = 0;
-  for (std::size_t i = 0; i < 4 && i < bytes.size(); ++i) size = size << 8 | static_cast<unsigned char>(bytes[i]);
-  bytes.remove_prefix(std::min(bytes.size(), 4 + size));
 }
 
 // Whether the certificate is for this key. Its blob is the type, a nonce, the fields of the public key as they stand in
@@ -88,9 +91,9 @@ bool certifies(ssh_key certificate, ssh_key key) {
   const std::string plain = blob_bytes(key);
   std::string_view fields(plain);
   std::string_view certified_fields(certified);
-  skip_string(fields);
-  skip_string(certified_fields);
-  skip_string(certified_fields);
+  take_string(fields);
+  take_string(certified_fields);
+  take_string(certified_fields);
   return !fields.empty() && certified_fields.starts_with(fields);
 }
 
@@ -156,7 +159,9 @@ class Loading {
   void load_private(const std::string& path, const std::string& text) {
     KeyPtr key = import_private(path);
     if (!key) {
-      const std::string blob = public_blob(read_file(path + ".pub"));
+      // The agent may have it: what to ask the agent for stands in the file itself, or beside it.
+      const std::optional<OpensshHeader> header = openssh_header(text);
+      const std::string blob = header ? header->public_blob : public_blob(read_file(path + ".pub"));
       if (!blob.empty()) found_.agent_keys.push_back(blob);
       problem(path, is_encrypted(text) ? "needs a passphrase; add it to an ssh-agent (ssh-add)"
                                        : "is not a private key that libssh can read");

@@ -1,5 +1,4 @@
-// Public key blobs (RFC 4253 section 6.6) as known_hosts lines carry them: base64, the type inside, the
-// fingerprint. Pure.
+// Public key blobs (RFC 4253 section 6.6) as known_hosts lines carry them: the type inside, the fingerprint. Pure.
 #pragma once
 
 #include <optional>
@@ -7,10 +6,6 @@
 #include <string_view>
 
 namespace tunneld::trust {
-
-// Strict base64 (RFC 4648 section 4): padded, no white space, no bits left over. Empty text is not a value.
-std::optional<std::string> decode_base64(std::string_view text);
-std::string encode_base64(std::string_view bytes);
 
 // The key type that the blob begins with ("ssh-ed25519"). Nothing when the blob is not a row of at least two
 // SSH strings (RFC 4251 section 5) that fill it exactly: cut off, with bytes to spare, or a certificate.

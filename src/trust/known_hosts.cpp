@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/ssh_data.h"
 #include "trust/key_blob.h"
 
 namespace tunneld::trust {

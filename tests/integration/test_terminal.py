@@ -42,7 +42,7 @@ def test_a_person_who_says_yes_to_a_new_key_is_let_through_and_not_asked_again(
         text = window.read_until("(yes/no/[fingerprint])?")
         assert hop.host_keys[0].fingerprint in text
         assert hop.name in text, "the prompt names the hop"
-        window.type("yes\n")
+        window.type("YES\n" if hop is hops[0] else "yes\n")
     assert window.wait(patience(20)) == 0, window.text
     assert_echoes(tunnel)
     lab.tunneld.ok("down", "demo")
@@ -50,15 +50,19 @@ def test_a_person_who_says_yes_to_a_new_key_is_let_through_and_not_asked_again(
 
 
 @pytest.mark.sanitized
+@pytest.mark.parametrize("no", ["no\n", "No\n", "perhaps\nno\n", "\n\x04"], ids=["no", "No", "perhaps", "ctrl-d"])
 def test_a_person_who_says_no_to_a_new_key_is_refused_and_nothing_is_recorded(
-    lab: Lab, terminal: Open
+    lab: Lab, terminal: Open, no: str
 ) -> None:
     server = lab.sshd()
     del lab.hosts["bastion"]["host_keys"]
     tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
     window = terminal("up", "demo")
-    window.read_until("yes")
-    window.type("no\n")
+    question = "(yes/no/[fingerprint])?"
+    for line in no.splitlines(keepends=True):
+        window.read_until(question)
+        window.type(line)
+        question = "or the fingerprint:"
     assert window.wait(patience(20)) == 8, window.text
     assert "E-HOST-KEY-UNKNOWN" in window.text
     assert "authenticating user" not in server.log()

@@ -91,9 +91,19 @@ TEST(Identities, AnEncryptedKeyIsLeftToTheAgentByItsPublicKey) {
   }
 }
 
-TEST(Identities, AnEncryptedKeyWithoutItsPublicKeyIsAProblem) {
+TEST(Identities, AnEncryptedKeyOfOpensshsFormatTellsItsPublicKeyItself) {
+  for (const char* type : {"ed25519", "ecdsa", "rsa"}) {
+    const TempDir dir;
+    make_key(dir / "key", type, kPassphrase);
+    const Words blob{blob_of(dir / "key.pub")};
+    std::filesystem::remove(dir / "key.pub");
+    EXPECT_EQ(load_identities(host_with({dir / "key"}), dir.path()).agent_keys, blob) << type;
+  }
+}
+
+TEST(Identities, AnEncryptedPemKeyWithoutItsPublicKeyIsAProblem) {
   const TempDir dir;
-  make_key(dir / "key", "ed25519", kPassphrase);
+  make_key(dir / "key", "ecdsa", kPassphrase, {"-m", "PEM"});
   std::filesystem::remove(dir / "key.pub");
   const Identities found = load_identities(host_with({dir / "key"}), dir.path());
   expect_problem(found, "~/key: needs a passphrase; add it to an ssh-agent (ssh-add)");

@@ -12,6 +12,7 @@
 #include <functional>
 #include <string>
 
+#include "core/ssh_data.h"
 #include "trust/key_blob.h"
 #include "unit/support/temp_dir.h"
 
@@ -36,9 +37,8 @@ inline mode_t mode_of(const std::string& path) {
 
 inline std::string ssh_string(const std::string& bytes) {
   std::string text;
-  for (const unsigned shift : {24U, 16U, 8U, 0U})
-    text.push_back(static_cast<char>(bytes.size() >> shift & 0xff));
-  return text + bytes;
+  append_string(text, bytes);
+  return text;
 }
 
 // A key with the right shape; `seed` makes it another one.

@@ -5,34 +5,13 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/ssh_data.h"
 #include "unit/trust/fixtures.h"
 
 namespace tunneld::trust {
 namespace {
 
 using namespace testing;
-
-TEST(Base64, AgreesWithTheVectorsOfRfc4648) {
-  const std::pair<const char*, const char*> vectors[] = {{"f", "Zg=="},         {"fo", "Zm8="},
-                                                         {"foo", "Zm9v"},       {"foob", "Zm9vYg=="},
-                                                         {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
-  for (const auto& [bytes, text] : vectors) {
-    EXPECT_EQ(decode_base64(text), bytes);
-    EXPECT_EQ(encode_base64(bytes), text);
-  }
-}
-
-TEST(Base64, RefusesWhatIsNotStrict) {
-  for (const char* text : {"", "Zg", "Zg=", "Zg===", "Z===", "====", "Zh==", "Zm9=", " Zg==", "Zg==\n",
-                           "Zm9v!m9v", "Zm=v", "Zg==Zg==", "Zm-_"})
-    EXPECT_FALSE(decode_base64(text)) << text;
-}
-
-TEST(Base64, CarriesEveryByte) {
-  std::string all;
-  for (int i = 0; i < 256; ++i) all.push_back(static_cast<char>(i));
-  EXPECT_EQ(decode_base64(encode_base64(all)), all);
-}
 
 TEST(KeyBlob, TypeIsReadFromAWholeKeyOnly) {
   const std::string whole = ssh_string("ssh-ed25519") + ssh_string(std::string(32, 'k'));
