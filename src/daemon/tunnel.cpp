@@ -268,7 +268,11 @@ void Tunnel::note_client_error(Error error) {
 
 ssh::Session* Tunnel::forward_session() { return chain_ ? chain_->target() : nullptr; }
 
-void Tunnel::forward_holds(forward::LocalForward&) { event(TunnelEvent::client_waiting); }
+void Tunnel::forward_holds(forward::LocalForward&) {
+  // A chain that stands and yet serves nobody has just failed, and is about to say why: that finds the client waiting.
+  const bool standing = state_ == TunnelState::up || state_ == TunnelState::degraded;
+  if (!standing || !chain_) event(TunnelEvent::client_waiting);
+}
 
 void Tunnel::forward_client_began(forward::LocalForward&, const forward::Client&) { idle_.stop(); }
 

@@ -83,6 +83,8 @@ void TunnelSet::release(const std::string& name, TunnelObserver& waiter) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return;
   std::erase(found->second.waiters, &waiter);
+  // Whoever wanted it has it not: it could not be started, and would only swallow clients.
+  if (found->second.tunnel->state() == TunnelState::down) return bring_down(*found->second.tunnel, 0);
   drop_if_unwanted(name);
 }
 
@@ -91,6 +93,8 @@ void TunnelSet::drop_if_unwanted(const std::string& name) {
   if (found == entries_.end()) return;
   const Entry& entry = found->second;
   if (entry.kept || !entry.leases.empty() || !entry.waiters.empty()) return;
+  // It is going already, and takes the time that its clients were given.
+  if (entry.tunnel->state() == TunnelState::draining) return;
   bring_down(*entry.tunnel, 0);
 }
 

@@ -76,6 +76,8 @@ void Connector::attempt_failed(const SocketAddress& address, int error) {
     stagger_.start(0);
   } else if (attempts_.empty()) {
     finish(std::move(last_failure_));
+  } else if (!stagger_.active()) {
+    stagger_.start(kRepeatDelayMs);  // it failed at once; the others are silent
   }
 }
 

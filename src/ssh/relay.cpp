@@ -53,6 +53,7 @@ void Relay::abort(bool reset) {
 
 void Relay::channel_opened() {
   opened_ = true;
+  if (local_failed_) channel_->ask_for_news();  // found out while the channel was being opened
   owner_.relay_opened();
   update_mask();
 }

@@ -178,7 +178,8 @@ Channel* Session::open_channel(const Use&, const Endpoint& target, const std::st
     return &channel;
   }
   channel.number_ = ++last_channel_number_;
-  if (channel.request_open() == SSH_ERROR && channel.phase_ == Channel::Phase::opening) {
+  // A session that ended on the way is told as such, by settle().
+  if (channel.request_open() == SSH_ERROR && channel.phase_ == Channel::Phase::opening && !is_dead()) {
     channel.phase_ = Channel::Phase::refused;
     channel.refusal_text_ = ssh_get_error(core_->session);
   }
@@ -223,9 +224,10 @@ void Session::settle_ping() {
 void Session::settle() {
   if (phase_ == Phase::over || phase_ == Phase::lent) return;
   ++uses_;
-  // Closing and writing read on the way: a channel that was confirmed meanwhile would wait for the next packet.
+  // Closing and writing read on the way, and writing may complete a channel: what they found would wait for the next
+  // packet.
   do settle_channels();
-  while (phase_ == Phase::ready && core_->raw_bytes.in_packets != packets_heard_);
+  while (phase_ == Phase::ready && (core_->raw_bytes.in_packets != packets_heard_ || !flagged_.empty()));
   if (!end_if_dead()) update_mask();
   --uses_;
 }
@@ -332,9 +334,14 @@ void Session::lose_channels() {
   }
 }
 
+// ssh_is_connected() goes on saying yes after a protocol error.
+bool Session::is_dead() const {
+  return failed_ || (ssh_get_status(core_->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
+}
+
 bool Session::end_if_dead() {
   if (phase_ == Phase::over) return true;
-  if (!failed_ && (ssh_get_status(core_->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0) return false;
+  if (!is_dead()) return false;
   const SessionEnd end = phase_ == Phase::handshaking ? SessionEnd::handshake
                          : phase_ == Phase::ready     ? SessionEnd::lost
                                                       : SessionEnd::authentication;

@@ -120,6 +120,7 @@ class Session {
   void settle_closings();
   void settle_writers();
   void settle_ping();
+  bool is_dead() const;
   bool end_if_dead();
   void update_mask();
   void become_ready();

@@ -1,6 +1,7 @@
 """The commands around `up`: what they print, what they give back, what they leave."""
 import os
 import re
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -99,6 +100,40 @@ def test_down_waits_for_clients_that_end_within_the_drain_time(lab: Lab, tunnel:
         assert receive_exactly(client, 10) == b"last words"
     out, err = down.communicate(timeout=10)
     assert down.returncode == 0, out + err
+
+
+@pytest.mark.sanitized
+def test_an_interrupted_down_leaves_draining_clients_their_time(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    with tunnel.connect() as client:
+        client.sendall(b"a")
+        assert receive_exactly(client, 1) == b"a"
+        down = lab.tunneld.start("down", "demo", "--drain=30s")
+        wait_until(lambda: tunnel.status()["state"] == "draining", 5, "it drains")
+        down.send_signal(signal.SIGINT)
+        down.communicate(timeout=10)
+        client.sendall(b"b")
+        assert receive_exactly(client, 1) == b"b"
+        assert ends_with(client, 0.5) == "open"
+    wait_until(lambda: lab.tunneld.ps()["profiles"] == [], 5, "it is down once its last client has left")
+
+
+@pytest.mark.sanitized
+def test_an_edit_that_cannot_listen_swallows_no_clients_beside_an_exec(lab: Lab, tunnel: Tunnel) -> None:
+    running = lab.tunneld.start("exec", "demo", "--", "sleep", "60")
+    wait_until(lambda: [each["state"] for each in lab.tunneld.ps()["profiles"]] == ["up"], 10, "it is up")
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        taken = f"127.0.0.1:{busy.getsockname()[1]}"
+        forwards = lab.profiles["demo"]["forwards"]
+        forwards["more"] = {"listen": taken, "connect": "127.0.0.1:9"}
+        lab.save()
+        tunnel.fails(10)
+        assert lab.tunneld.ps()["profiles"] == []
+        assert refuses(tunnel.port)
+    running.terminate()
+    running.communicate(timeout=10)
+    tunnel.up()
+    assert_echoes(tunnel)
 
 
 def test_down_all_takes_everything_down(lab: Lab, tunnel: Tunnel) -> None:

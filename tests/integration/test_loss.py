@@ -1,4 +1,5 @@
 """What happens to clients, listeners and the chain when a hop is lost, and how fast it is all back."""
+import signal
 import socket
 import subprocess
 import threading
@@ -8,6 +9,7 @@ from support import targets
 from support.lab import Lab, Tunnel
 from support.ports import answers, refuses
 from support.postgres import client_environment
+from support.process import send_signal
 from support.scale import patience
 from support.stream import ends_with, receive_exactly
 from support.transfers import assert_echoes, assert_moves_both_ways, echoes, end_of_new_client
@@ -116,6 +118,32 @@ def test_a_cut_connection_resets_clients_and_is_rebuilt_at_once(lab: Lab) -> Non
 
 
 @pytest.mark.sanitized
+@pytest.mark.sanitized
+@pytest.mark.parametrize("cut_first", [True, False])
+def test_a_client_that_comes_in_the_moment_of_the_loss_hides_nothing_of_it(lab: Lab, cut_first: bool) -> None:
+    """Both are found by the daemon in one go, in either order: the loss is told as such, the client is served."""
+    server = lab.sshd()
+    relay = lab.relay_before(server)
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    pid = lab.tunneld.pid
+    send_signal(pid, signal.SIGSTOP)
+    if cut_first:
+        relay.cut()
+    with tunnel.connect() as client:
+        client.sendall(b"x")
+        if not cut_first:
+            relay.cut()
+        send_signal(pid, signal.SIGCONT)
+        wait_until(lambda: lab.tunneld.last_error("demo")["code"] == "E-SESSION-LOST", patience(5), "the loss is told")
+        assert "E-TARGET-REFUSED" not in lab.tunneld.log()
+        if cut_first:
+            assert receive_exactly(client, 1) == b"x"
+        else:  # its channel may have been asked for in the session that was lost
+            assert ends_with(client, patience(5)) in ("reset", "open")
+    assert_echoes(tunnel)
+
+
 def test_the_port_never_refuses_while_the_bastion_is_killed_and_comes_back(lab: Lab) -> None:
     server = lab.sshd()
     tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)}, hold_timeout="2s")

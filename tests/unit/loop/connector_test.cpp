@@ -32,6 +32,7 @@ class Silent {
     }
   }
   SocketAddress address() const { return loopback(AF_INET, testing::port_of(listener_)); }
+  void answer() const { EXPECT_EQ(::listen(listener_.get(), 128), 0); }
 
  private:
   static constexpr int kFillers = 4;
@@ -110,6 +111,20 @@ TEST(Connector, StartsTheNextAddressWhileOneIsSilent) {
   EXPECT_EQ(port_of(attempted.result->address), testing::port_of(listener));
   EXPECT_GE(loop.precise_now_ms() - began + 1, 250U) << "RFC 8305: attempts start 250 ms apart";
   loop.run();  // drains: the silent attempt was closed
+}
+
+TEST(Connector, GoesRoundAgainWhenTheLastAddressFailsAtOnce) {
+  Loop loop;
+  const Silent silent;
+  SocketAddress strange = loopback(AF_INET, 1);
+  strange.storage.ss_family = AF_UNIX;
+  const std::uint64_t began = loop.precise_now_ms();
+  Attempted attempted(loop, {silent.address(), strange});
+  ASSERT_TRUE(run_until(loop, [&] { return loop.precise_now_ms() - began > 1'600; }));
+  silent.answer();
+  ASSERT_TRUE(run_until(loop, [&] { return attempted.answers == 1; }));
+  EXPECT_TRUE(attempted.result->fd);
+  EXPECT_LT(loop.precise_now_ms() - began, 2'900U) << "the kernel alone repeats a SYN after 1 and 3 s";
 }
 
 TEST(Connector, TellsTheLastFailureWhenAllFail) {
