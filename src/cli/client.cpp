@@ -78,7 +78,9 @@ Result<std::optional<Client>> Client::connect(const std::string& path) {
   const auto peer_pid = check_peer(fd, path);
   if (!peer_pid) return fail(peer_pid.error());
   client.peer_pid_ = *peer_pid;
-  if (auto done = client.exchange_hellos(); !done) return fail(done.error());
+  const Result<bool> greeted = client.exchange_hellos();
+  if (!greeted) return fail(greeted.error());
+  if (!*greeted) return std::optional<Client>{};
   return std::optional<Client>(std::move(client));
 }
 
@@ -104,16 +106,17 @@ Client::~Client() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Result<void> Client::exchange_hellos() {
+// False when it hung up instead: a daemon that is ending, which the socket outlives by a moment.
+Result<bool> Client::exchange_hellos() {
   const control::Hello ours{.version = TUNNELD_VERSION, .pid = ::getpid()};
-  if (auto sent = write_frame(control::encode(ours)); !sent) return sent;
+  if (!write_frame(control::encode(ours))) return false;
   const auto deadline = Clock::now() + kHelloTimeout;
   while (true) {
     if (const auto frame = splitter_.next()) {
       auto hello = control::parse_hello(*frame);
       if (!hello) return fail(hello.error());
       peer_ = std::move(*hello);
-      return {};
+      return true;
     }
     if (!wait_readable(fd_, deadline))
       return fail(unreachable(
@@ -121,8 +124,7 @@ Result<void> Client::exchange_hellos() {
           "it said nothing for " + std::to_string(kHelloTimeout.count()) + " s",
           "end it with \"kill " + std::to_string(peer_pid_) + "\", then run \"tunneld up\" again"));
     const auto more = read_more();
-    if (!more) return fail(more.error());
-    if (!*more) return fail(gone());
+    if (!more || !*more) return false;
   }
 }
 

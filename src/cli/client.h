@@ -41,7 +41,7 @@ class Client {
 
  private:
   Client(int fd, pid_t peer_pid) : fd_(fd), peer_pid_(peer_pid) {}
-  Result<void> exchange_hellos();
+  Result<bool> exchange_hellos();
   Result<void> write_frame(const std::string& frame);
 
   int fd_ = -1;

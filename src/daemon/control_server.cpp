@@ -15,7 +15,7 @@ constexpr std::size_t kMaxClients = 256;  // each `exec` that runs holds one
 constexpr std::uint64_t kFrameDeadlineMs = 5'000;
 // Replies that a client has not read: past this it is not reading, and is dropped.
 constexpr std::size_t kMaxUnread = 1024 * 1024;
-constexpr std::uint64_t kShortagePauseMs = 200;
+constexpr std::uint64_t kPauseMs = 200;
 
 }  // namespace
 
@@ -183,18 +183,19 @@ ControlServer::ControlServer(loop::Loop& loop, Log& log, UniqueFd listener, Disp
 ControlServer::~ControlServer() { close(); }
 
 void ControlServer::accept() {
+  // Without a place, or a descriptor, for it the client stays in the backlog, and would be reported again at once.
+  const auto pause = [this] {
+    poller_.watch(0);
+    resume_.start(kPauseMs);
+  };
+  if (connections_.size() >= kMaxClients) return pause();
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!fd) {
-    // Without a descriptor for it the client stays in the backlog, and would be reported again at once.
-    if (errno == EMFILE || errno == ENFILE) {
-      poller_.watch(0);
-      resume_.start(kShortagePauseMs);
-    }
+    if (errno == EMFILE || errno == ENFILE) pause();
     return;
   }
   const std::optional<uid_t> uid = trust::peer_uid(fd.get());
   if (!uid || *uid != ::getuid()) return log_.warn("", "another user's process connected to the control socket");
-  if (connections_.size() >= kMaxClients) return log_.warn("", "too many clients at the control socket: one was refused");
   const std::uint64_t number = ++last_client_;
   connections_.emplace(number, std::make_unique<Connection>(*this, std::move(fd), number));
 }

@@ -22,6 +22,9 @@
 namespace tunneld::daemon {
 namespace {
 
+constexpr int kLockTries = 30;
+constexpr useconds_t kLockPauseUs = 10'000;
+
 void prepare_process() {
   std::signal(SIGPIPE, SIG_IGN);  // libssh's agent code sends without MSG_NOSIGNAL
   std::signal(SIGHUP, SIG_IGN);   // it outlives the terminal it was started from
@@ -66,6 +69,11 @@ int run_daemon(const DaemonOptions& options) {
   Result<UniqueFd> state_dir = trust::open_private_dir(options.paths.state_dir);
   if (!state_dir) return report_failure(options, state_dir.error());
   Result<std::optional<trust::LockFile>> lock = trust::LockFile::acquire(options.paths.lock);
+  // One that was killed holds it until the kernel is done with it.
+  for (int i = 0; i < kLockTries && lock && !*lock; ++i) {
+    ::usleep(kLockPauseUs);
+    lock = trust::LockFile::acquire(options.paths.lock);
+  }
   if (!lock) return report_failure(options, lock.error());
   if (!*lock) {
     return report_failure(options, {ErrorCode::daemon_unreachable, "a daemon runs already", {},

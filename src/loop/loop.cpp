@@ -69,6 +69,7 @@ void Loop::run() { uv_run(loop_, UV_RUN_DEFAULT); }
 void Loop::stop() { uv_stop(loop_); }
 std::uint64_t Loop::now_ms() const { return uv_now(loop_); }
 std::uint64_t Loop::precise_now_ms() const { return uv_hrtime() / 1'000'000; }
+std::uint64_t Loop::precise_now_us() const { return uv_hrtime() / 1'000; }
 
 void Loop::defer(std::function<void()> task) {
   tasks_.push_back(std::move(task));

@@ -27,6 +27,7 @@ class Loop {
   std::uint64_t now_ms() const;
   // Monotonic milliseconds at this very moment, for measuring work within one turn.
   std::uint64_t precise_now_ms() const;
+  std::uint64_t precise_now_us() const;
 
   // Runs `task` in this thread after the callback that is running now, before the loop waits again.
   void defer(std::function<void()> task);

@@ -6,6 +6,19 @@
 #include "ssh/session.h"
 
 namespace tunneld::ssh {
+namespace {
+
+// What all channels together may spend on windows above libssh's own; they all live on the one loop.
+std::uint32_t g_spare_window = 256U * 1024 * 1024;
+
+// From 0.11 on the window is fixed at 2 MiB.
+bool windows_can_grow() {
+  static const bool can = ssh_version(SSH_VERSION_INT(0, 11, 0)) == nullptr;
+  return can;
+}
+
+}  // namespace
+
 Channel::Channel(Session& session, ssh_channel channel, const Endpoint& target, std::string origin_host,
                  std::uint16_t origin_port, ChannelUser& user)
     : session_(session),
@@ -22,6 +35,8 @@ Channel::Channel(Session& session, ssh_channel channel, const Endpoint& target, 
   ssh_set_channel_callbacks(channel_, &callbacks_);
 }
 
+Channel::~Channel() { set_window(kDefaultWindow); }
+
 int Channel::request_open() {
   if (target_.kind == Endpoint::Kind::unix_socket)
     return ssh_channel_open_forward_unix(channel_, target_.path.c_str(), origin_host_.c_str(), origin_port_);
@@ -33,7 +48,9 @@ int Channel::on_data(ssh_session, ssh_channel, void* data, std::uint32_t size, i
   // A forwarded connection has no stderr; what comes there, or after the user has left, is dropped.
   if (is_stderr != 0 || channel.user_ == nullptr) return static_cast<int>(size);
   if (channel.draining_) return 0;
-  return static_cast<int>(channel.user_->channel_data(static_cast<const char*>(data), size));
+  const std::size_t taken = channel.user_->channel_data(static_cast<const char*>(data), size);
+  channel.took(size, taken);
+  return static_cast<int>(taken);
 }
 
 void Channel::on_eof(ssh_session, ssh_channel, void* self) {
@@ -46,6 +63,43 @@ void Channel::on_close(ssh_session, ssh_channel, void* self) {
   auto& channel = *static_cast<Channel*>(self);
   channel.remote_closed_ = true;
   channel.flag();
+}
+
+void Channel::took(std::size_t given, std::size_t taken) {
+  taken_ += taken;
+  if (taken < given && stalled_since_us_ == 0) stalled_since_us_ = session_.loop_.precise_now_us();
+  if (taken_ - tuned_at_bytes_ < window_ / 2 || std::exchange(tuning_, true)) return;
+  session_.tuning_.push_back(this);
+}
+
+void Channel::tune_window(std::uint64_t now_us) {
+  tuning_ = false;
+  end_stall(now_us);
+  const std::uint64_t elapsed_us = now_us - std::exchange(tuned_at_us_, now_us);
+  // A moment's stall is the loop's, between the layers of a chain; one that lasts is a slow client's.
+  const bool stalled = 2 * std::exchange(stalled_us_, 0) > elapsed_us;
+  tuned_at_bytes_ = taken_;
+  if (phase_ != Phase::open || remote_eof_ || remote_closed_ || !windows_can_grow()) return;
+  set_window(tuned_window({window_, elapsed_us, session_.shortest_rtt_us_, g_spare_window, stalled}));
+  // A window that has been too large for the user closes by itself: it is left to.
+  if (window_ > kDefaultWindow && !stalled) open_window();
+}
+
+void Channel::end_stall(std::uint64_t now_us) {
+  if (stalled_since_us_ != 0) stalled_us_ += now_us - std::exchange(stalled_since_us_, 0);
+}
+
+void Channel::set_window(std::uint32_t window) {
+  g_spare_window += window_ - kDefaultWindow;
+  window_ = window;
+  g_spare_window -= window_ - kDefaultWindow;
+}
+
+// libssh 0.10 has no call for it. A read of more than the window holds raises the window; it is made from stderr, which
+// is empty, since on_data() drops what comes there, and so it reads nothing.
+void Channel::open_window() {
+  char nothing = 0;
+  if (ssh_channel_poll(channel_, 1) == 0) ssh_channel_read_timeout(channel_, &nothing, window_, 1, 0);
 }
 
 void Channel::flag() {
@@ -89,7 +143,9 @@ void Channel::read_all(std::string& out) {
     out.resize(before + bytes);
     const int got = ssh_channel_read_timeout(channel_, out.data() + before, static_cast<std::uint32_t>(bytes), 0, 0);
     out.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
+    took(out.size() - before, out.size() - before);
   }
+  end_stall(session_.loop_.precise_now_us());
   draining_ = false;
 }
 

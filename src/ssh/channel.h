@@ -10,6 +10,8 @@
 
 #include <tunneld/profile.h>
 
+#include "core/window_tuning.h"
+
 namespace tunneld::ssh {
 
 class Session;
@@ -35,7 +37,7 @@ class ChannelUser {
 
 class Channel {
  public:
-  ~Channel() = default;
+  ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
@@ -57,6 +59,9 @@ class Channel {
   // Appends all of that to `out`: reading less would open the window by more than was read (libssh 0.10).
   void read_all(std::string& out);
 
+  // The receive window that is kept open, in bytes.
+  std::uint32_t window() const { return window_; }
+
   // The user leaves. The channel is closed as soon as the protocol allows, also one that is still being opened.
   void release();
 
@@ -66,6 +71,11 @@ class Channel {
           std::uint16_t origin_port, ChannelUser& user);
   int request_open();
   void flag();
+  void took(std::size_t given, std::size_t taken);
+  void tune_window(std::uint64_t now_us);
+  void end_stall(std::uint64_t now_us);
+  void set_window(std::uint32_t window);
+  void open_window();
   bool close();  // true when libssh has let go of it
   void forget();
 
@@ -90,6 +100,14 @@ class Channel {
   bool draining_ = false;
   bool flagged_ = false;
   bool waiting_ = false;
+
+  std::uint32_t window_ = kDefaultWindow;
+  std::uint64_t taken_ = 0;           // bytes, by the user
+  std::uint64_t tuned_at_bytes_ = 0;  // of taken_, and the time, when the window was last thought over
+  std::uint64_t tuned_at_us_ = 0;
+  std::uint64_t stalled_since_us_ = 0;  // the user did not take everything; 0: it did
+  std::uint64_t stalled_us_ = 0;        // for how long altogether, since the window was last thought over
+  bool tuning_ = false;   // in the session's list of those that have taken in half a window
 };
 
 }  // namespace tunneld::ssh

@@ -119,6 +119,7 @@ class Session {
   void settle_news(Channel& channel);
   void settle_closings();
   void settle_writers();
+  void settle_windows();
   void settle_ping();
   bool is_dead() const;
   bool end_if_dead();
@@ -146,6 +147,7 @@ class Session {
   std::vector<Channel*> opening_;
   std::vector<Channel*> closing_;  // their CLOSE could not be queued yet
   std::vector<Channel*> writers_;  // want to hear when they may write
+  std::vector<Channel*> tuning_;   // have taken in half of their window
   std::uint32_t last_channel_number_;
 
   SendLedger ledger_;
@@ -155,6 +157,7 @@ class Session {
   std::uint64_t ping_packets_ = 0;
   std::uint64_t ping_sent_us_ = 0;
   double rtt_ms_ = -1;
+  std::uint64_t shortest_rtt_us_ = 0;  // 0: none yet
 };
 
 }  // namespace tunneld::ssh

@@ -3,7 +3,7 @@ import pytest
 from support import targets
 from support.keys import certify_user
 from support.lab import Lab
-from support.scale import MB, scaled
+from support.scale import MB, patience, scaled
 from support.sshd import USER
 from support.transfers import assert_echoes, assert_moves_both_ways
 from support.wait import wait_until
@@ -52,6 +52,26 @@ def test_asyncssh_is_a_hop(lab: Lab, place: str) -> None:
     )
     tunnel.up()
     assert_moves_both_ways(tunnel, count)
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("kind", ["sshd", "dropbear", "asyncssh"])
+def test_every_server_answers_keepalives_and_none_ends_the_session_over_them(lab: Lab, kind: str) -> None:
+    server = getattr(lab, kind)()
+    lab.hosts[server.name] |= {"server_alive_interval": "1s"}
+    relay = lab.relay_before(server)
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    seen = set()
+
+    def answered() -> bool:
+        seen.add(relay.passed["down"])
+        return len(seen) >= 4
+
+    wait_until(answered, patience(15), "three keepalives were answered")
+    assert tunnel.status()["reconnects"] == 0
+    assert tunnel.status()["hops"][0]["rtt_ms"] is not None
+    assert_echoes(tunnel)
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])

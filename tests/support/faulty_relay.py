@@ -19,7 +19,11 @@ UP, DOWN = "up", "down"  # from the client to the server, and back
 
 
 class FaultyRelay:
-    def __init__(self, server_port: int, server_host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, server_port: int, server_host: str = "127.0.0.1", queue_chunks: int = QUEUE_CHUNKS
+    ) -> None:
+        """`queue_chunks`: how many reads may be under way in each direction, as on a link with a delay."""
+        self._queue_chunks = queue_chunks
         self.server = (server_host, server_port)
         self.port = free_port()
         self.delay_seconds = {UP: 0.0, DOWN: 0.0}
@@ -157,7 +161,7 @@ class FaultyRelay:
             self._drop(server)
 
     async def _pump(self, source: socket.socket, sink: socket.socket, direction: str) -> None:
-        chunks: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(QUEUE_CHUNKS)
+        chunks: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(self._queue_chunks)
         sender = self._loop.create_task(self._send(chunks, sink, direction))
         try:
             while True:

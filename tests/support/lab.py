@@ -132,14 +132,14 @@ class Lab:
             server.add(key)
         return server
 
-    def relay(self, server_port: int) -> FaultyRelay:
-        relay = FaultyRelay(server_port)
+    def relay(self, server_port: int, **more: Any) -> FaultyRelay:
+        relay = FaultyRelay(server_port, **more)
         self._stack.callback(relay.stop)
         return relay
 
-    def relay_before(self, server: SshServer) -> FaultyRelay:
+    def relay_before(self, server: SshServer, **more: Any) -> FaultyRelay:
         """From the next save() on, the profiles reach this server through the relay."""
-        relay = self.relay(server.port)
+        relay = self.relay(server.port, **more)
         self.hosts[server.name]["port"] = relay.port
         return relay
 

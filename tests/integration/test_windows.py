@@ -1,0 +1,59 @@
+"""Receive windows that grow: long links are filled, and what a slow client costs stays bounded."""
+import time
+
+import pytest
+from support import targets
+from support.lab import Lab
+from support.scale import MB, MIB, SCALE
+from support.wait import wait_until, wait_until_steady
+
+RTT_SECONDS = 0.1
+LINK_CHUNKS = 4096  # of the relay: as much as such a link holds
+DEFAULT_WINDOW = 1.28 * MB  # libssh's own
+LARGEST_WINDOW = 15 * MIB
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("hops", [1, 3])
+def test_a_download_over_a_long_link_is_faster_than_libsshs_own_window_allows(lab: Lab, hops: int) -> None:
+    chain = lab.chain(hops)
+    relay = lab.relay_before(chain[0], queue_chunks=LINK_CHUNKS)
+    tunnel = lab.profile("demo", chain, {"endless": lab.target(targets.endless)})
+    tunnel.up()
+    relay.delay(RTT_SECONDS / 2)
+    lab.tunneld.ok("restart", "demo")  # over the link as it is now
+    with tunnel.connect() as client:
+
+        def rate() -> float:
+            begun, count = time.monotonic(), 0
+            while (now := time.monotonic()) < begun + 0.5:
+                count += len(client.recv(1 << 20))
+            return count / (now - begun)
+
+        wait_until(lambda: rate() > 2 * DEFAULT_WINDOW / RTT_SECONDS, 20, "twice what libssh's window makes")
+
+
+@pytest.mark.alone
+def test_clients_that_stop_reading_on_a_long_link_cost_a_large_window_each_at_most(lab: Lab) -> None:
+    clients_count = 4
+    chain = lab.chain(2)
+    relay = lab.relay_before(chain[0], queue_chunks=LINK_CHUNKS)
+    tunnel = lab.profile("demo", chain, {"endless": lab.target(targets.endless)})
+    tunnel.up()
+    relay.delay(RTT_SECONDS / 2)
+    lab.tunneld.ok("restart", "demo")
+    before = lab.tunneld.rss()
+    clients = [tunnel.connect() for _ in range(clients_count)]
+    for client in clients:  # each fills its windows first
+        ends = time.monotonic() + 1.5
+        while time.monotonic() < ends:
+            client.recv(1 << 20)
+    growth = wait_until_steady(lab.tunneld.rss) - before
+    print(f"{clients_count} stalled on a long link: RSS + {growth / clients_count / MIB:.2f} MiB each")
+    if SCALE != "small":
+        # The channels of the first hop's session hold a window as well, for the sessions inside them.
+        assert growth <= (clients_count + 1) * (LARGEST_WINDOW + 2 * MIB)
+    for client in clients:
+        client.close()
+    if SCALE != "small":
+        wait_until(lambda: lab.tunneld.rss() <= before + 16 * MIB, 10, "the memory is free again")
