@@ -1,0 +1,1 @@
+"""The benchmark; tests/bench/run starts it."""
