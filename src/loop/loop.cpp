@@ -54,9 +54,9 @@ Loop::~Loop() {
   // last. A loop that was told to stop returns early once.
   bool alive = true;
   while (alive) {
-    while (!tasks_.empty()) run_deferred();
+    while (!tasks_.empty() || !follow_ups_.empty()) run_deferred();
     if (has_live_handles(loop_, &deferral_->idle)) die_of_live_handles(loop_);
-    alive = uv_run(loop_, UV_RUN_DEFAULT) != 0 || !tasks_.empty();
+    alive = uv_run(loop_, UV_RUN_DEFAULT) != 0 || !tasks_.empty() || !follow_ups_.empty();
   }
   uv_close(reinterpret_cast<uv_handle_t*>(&deferral_->idle),
            [](uv_handle_t* handle) { delete static_cast<Deferral*>(handle->data); });
@@ -73,15 +73,31 @@ std::uint64_t Loop::precise_now_us() const { return uv_hrtime() / 1'000; }
 
 void Loop::defer(std::function<void()> task) {
   tasks_.push_back(std::move(task));
-  if (tasks_.size() > 1) return;
-  uv_idle_start(&deferral_->idle, [](uv_idle_t* idle) { static_cast<Deferral*>(idle->data)->owner->run_deferred(); });
+  wake_deferral();
+}
+
+void Loop::follow_up(std::function<void()> task) {
+  follow_ups_.push_back(std::move(task));
+  wake_deferral();
+}
+
+void Loop::wake_deferral() {
+  if (tasks_.size() + follow_ups_.size() > 1) return;
+  uv_idle_start(&deferral_->idle,
+                [](uv_idle_t* idle) { static_cast<Deferral*>(idle->data)->owner->run_deferred(); });
 }
 
 void Loop::run_deferred() {
+  uv_idle_stop(&deferral_->idle);  // what is added from here on starts it again
   std::vector<std::function<void()>> tasks;
   tasks.swap(tasks_);
-  uv_idle_stop(&deferral_->idle);
   for (auto& task : tasks) task();
+  while (!follow_ups_.empty()) {
+    tasks.clear();
+    tasks.swap(follow_ups_);
+    for (auto& task : tasks) task();
+  }
+  if (tasks_.empty()) uv_idle_stop(&deferral_->idle);
 }
 
 }  // namespace tunneld::loop

@@ -31,6 +31,10 @@ class Loop {
 
   // Runs `task` in this thread after the callback that is running now, before the loop waits again.
   void defer(std::function<void()> task);
+  // As defer(), but when it is called by such a task, still before the loop asks the system again: for what
+  // follows from news step by step, such as bytes that pass through the sessions of a chain. It must not feed
+  // itself for ever.
+  void follow_up(std::function<void()> task);
 
   // Nothing dies in its own callback: what must go is handed over here.
   template <typename T>
@@ -43,11 +47,13 @@ class Loop {
 
  private:
   struct Deferral;
+  void wake_deferral();
   void run_deferred();
 
   uv_loop_s* loop_;
   Deferral* deferral_;
   std::vector<std::function<void()>> tasks_;
+  std::vector<std::function<void()>> follow_ups_;
 };
 
 }  // namespace tunneld::loop

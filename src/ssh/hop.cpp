@@ -11,6 +11,7 @@
 #include "loop/worker.h"
 #include "ssh/errors.h"
 #include "ssh/host_key_errors.h"
+#include "ssh/socket_transport.h"
 
 namespace tunneld::ssh {
 namespace {
@@ -137,7 +138,7 @@ void Hop::connect_tcp() {
     address_ = loop::to_string(connection.address);
     if (!connection.fd) return fail_with(connect_error(host_, address_, connection.error));
     set_up_tcp(connection.fd.get());
-    transport_ = std::move(connection.fd);
+    transport_ = std::make_unique<SocketTransport>(loop_, std::move(connection.fd));
     step_ended(HopProgress::State::ok, "");
     event(HopEvent::connected);
   });
@@ -146,27 +147,25 @@ void Hop::connect_tcp() {
 void Hop::open_channel() {
   address_ = host_and_port(host_.hostname, host_.port);
   step_started("opening_channel", "Opening channel to " + address_);
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
-    return fail_with({ErrorCode::out_of_descriptors, "no descriptor is left for a hop", {}, "", "raise ulimit -n"});
-  transport_ = UniqueFd(ends[0]);
-  relay_ = std::make_unique<Relay>(loop_, UniqueFd(ends[1]), static_cast<RelayOwner&>(*this));
+  auto transport = std::make_unique<ChannelTransport>(loop_, static_cast<TransportOwner&>(*this));
+  ChannelTransport& made = *transport;
+  transport_ = std::move(transport);
   const Endpoint target{Endpoint::Kind::tcp, host_.hostname, host_.port, ""};
-  if (!relay_->open(*previous_->session(), target, kOwnOrigin, kOwnOriginPort))
+  if (!made.open(*previous_->session(), target, kOwnOrigin, kOwnOriginPort))
     fail_with(lost_error(previous_->host(), ""));
 }
 
-void Hop::relay_opened() {
+void Hop::transport_opened() {
   step_ended(HopProgress::State::ok, "");
   event(HopEvent::connected);
 }
 
-void Hop::relay_refused(std::uint32_t reason, const std::string& text) {
+void Hop::transport_refused(std::uint32_t reason, const std::string& text) {
   fail_with(channel_error(previous_->host(), host_, reason, text));
 }
 
-void Hop::relay_over(const char*) {
-  // The session sees the end of its transport as well, but only when the loop comes round to it, and cannot know why.
+void Hop::transport_over() {
+  // The session reads the end of its transport next, and then knows what the server had said before.
   if (state_ == HopState::handshaking) return;
   fail_with(lost_error(host_, "the connection to it through " + previous_->host().hostname + " was closed"));
 }
@@ -276,16 +275,15 @@ void Hop::tear_down() {
   deadline_.stop();
   resolve_.reset();
   connector_.reset();
-  transport_.reset();
+  if (transport_) {
+    transport_->leave();
+    loop_.retire(std::move(transport_));
+  }
   if (liveness_) loop_.retire(std::move(liveness_));
   if (login_) loop_.retire(std::move(login_));
   if (session_) {
     session_->shut_down();
     loop_.retire(std::move(session_));
-  }
-  if (relay_) {
-    relay_->abort(false);
-    loop_.retire(std::move(relay_));
   }
 }
 

@@ -16,9 +16,9 @@
 #include "loop/loop.h"
 #include "loop/resolver.h"
 #include "loop/timer.h"
+#include "ssh/channel_transport.h"
 #include "ssh/liveness.h"
 #include "ssh/login.h"
-#include "ssh/relay.h"
 #include "ssh/session.h"
 
 namespace tunneld::ssh {
@@ -54,7 +54,7 @@ struct HopSetting {
   std::vector<std::string> path;  // path_component() of the hops before
 };
 
-class Hop : private SessionObserver, private RelayOwner {
+class Hop : private SessionObserver, private TransportOwner {
  public:
   Hop(loop::Loop& loop, const Host& host, HopSetting setting, HostKeyStore& keys, HopObserver& observer);
   ~Hop() override;
@@ -79,9 +79,9 @@ class Hop : private SessionObserver, private RelayOwner {
   void session_handshaken(const HostKey& key) override;
   void session_authenticated(int result) override;
   void session_ended(SessionEnd end, const std::string& text) override;
-  void relay_opened() override;
-  void relay_refused(std::uint32_t reason, const std::string& text) override;
-  void relay_over(const char* reason) override;
+  void transport_opened() override;
+  void transport_refused(std::uint32_t reason, const std::string& text) override;
+  void transport_over() override;
 
   void event(HopEvent event);
   void perform(HopAction action);
@@ -116,9 +116,8 @@ class Hop : private SessionObserver, private RelayOwner {
   std::unique_ptr<loop::Resolve> resolve_;
   std::vector<loop::SocketAddress> addresses_;
   std::unique_ptr<loop::Connector> connector_;
-  UniqueFd transport_;
+  std::unique_ptr<Transport> transport_;  // until the session has it
   std::string address_;
-  std::unique_ptr<Relay> relay_;      // between the channel of the hop before and our session
   std::unique_ptr<Session> session_;
   HostKey key_;
   std::string key_problem_;  // a known_hosts file that cannot be used

@@ -1,28 +1,11 @@
 #include "ssh/login.h"
 
-#include <poll.h>
-
 #include <utility>
 
 #include "loop/worker.h"
 
 namespace tunneld::ssh {
 namespace {
-
-// How long the worker waits at most before it looks whether it is still wanted.
-constexpr int kWorkerPollMs = 200;
-
-// On a worker thread: libssh's agent code blocks while the agent thinks (a touch, a confirmation).
-int drive_agent_login(SessionCore& core, const std::atomic<bool>& cancelled) {
-  for (;;) {
-    const int rc = ssh_userauth_agent(core.session, nullptr);
-    if (rc != SSH_AUTH_AGAIN || cancelled) return rc;
-    if ((ssh_get_status(core.session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) return SSH_AUTH_ERROR;
-    const bool pending = (ssh_get_poll_flags(core.session) & SSH_WRITE_PENDING) != 0;
-    pollfd ready{core.transport.get(), static_cast<short>(POLLIN | (pending ? POLLOUT : 0)), 0};
-    ::poll(&ready, 1, kWorkerPollMs);
-  }
-}
 
 std::string join(const std::vector<std::string>& words, const char* between) {
   std::string text;
@@ -49,7 +32,8 @@ Login::Login(loop::Loop& loop, Session& session, const Host& host, Identities id
       host_(host),
       identities_(std::move(identities)),
       agent_path_(host.identity_agent.value_or(agent_path)),
-      problems_(identities_.problems) {
+      problems_(identities_.problems),
+      self_(std::make_shared<Login*>(this)) {
   const bool use_agent = !agent_path_.empty() && agent_path_ != "none" &&
                          (!host.identities_only || !identities_.agent_keys.empty());
   const bool agent_first = host.identity_files.empty();
@@ -60,9 +44,7 @@ Login::Login(loop::Loop& loop, Session& session, const Host& host, Identities id
 }
 
 Login::~Login() {
-  if (!job_) return;
-  job_->cancelled = true;
-  job_->login = nullptr;
+  *self_ = nullptr;
 }
 
 int Login::step(ssh_session session) {
@@ -114,9 +96,18 @@ int Login::try_none(ssh_session session) { return ssh_userauth_none(session, nul
 
 int Login::try_agent(ssh_session session) {
   switch (agent_state_) {
-    case AgentState::idle: begin_agent(session); return agent_state_ == AgentState::running ? SSH_AUTH_AGAIN : SSH_AUTH_DENIED;
-    case AgentState::running: return SSH_AUTH_AGAIN;
-    case AgentState::done: return agent_result_;
+    case AgentState::idle:
+      begin_agent(session);
+      if (!agent_) return SSH_AUTH_DENIED;
+      ask_agent();
+      return SSH_AUTH_AGAIN;
+    case AgentState::waiting:
+      ask_agent();
+      return SSH_AUTH_AGAIN;
+    case AgentState::running:
+      return SSH_AUTH_AGAIN;
+    case AgentState::done:
+      return agent_result_;
   }
   return SSH_AUTH_ERROR;
 }
@@ -130,22 +121,29 @@ void Login::begin_agent(ssh_session session) {
   }
   agent_ = std::move(*filter);
   ssh_set_agent_socket(session, agent_->take_client_end().release());
+}
+
+// libssh waits for the agent in the middle of its call, for a person perhaps (a touch, a confirmation): a
+// worker makes the call. When it is the server's turn the session comes back, so that nothing waits there for
+// the network.
+void Login::ask_agent() {
   agent_state_ = AgentState::running;
-  job_ = std::make_shared<Job>();
-  job_->login = this;
   // Not from within the session's own pump: it must have let go of the session before the worker takes it.
-  loop_.defer([job = job_, &loop = loop_] {
-    if (job->login == nullptr) return;
-    const std::shared_ptr<SessionCore> core = job->login->session_.lend();
+  loop_.defer([self = self_] {
+    if (*self == nullptr) return;
+    Login& login = **self;
+    const std::shared_ptr<SessionCore> core = login.session_.lend();
     if (!core) return;
+    const auto result = std::make_shared<int>(SSH_AUTH_ERROR);
     loop::run_off_loop(
-        loop, [job, core] { job->result = drive_agent_login(*core, job->cancelled); },
-        [job] {
-          if (job->login == nullptr) return;
-          Login& login = *job->login;
-          login.agent_state_ = AgentState::done;
-          login.agent_result_ = job->result;
-          login.session_.take_back();
+        login.loop_, [result, core] { *result = ssh_userauth_agent(core->session, nullptr); },
+        [result, core, self] {
+          if (*self == nullptr) return;
+          Login& asker = **self;
+          const bool ended = *result != SSH_AUTH_AGAIN;
+          asker.agent_state_ = ended ? AgentState::done : AgentState::waiting;
+          asker.agent_result_ = *result;
+          asker.session_.take_back(ended);
         });
   });
 }

@@ -1,7 +1,6 @@
 // Logging in to one hop (RFC 4252): which credentials are shown, in which order, and what to say when none is accepted.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -41,6 +40,7 @@ class Login : public LoginSteps {
   int try_agent(ssh_session session);
   int try_none(ssh_session session);
   void begin_agent(ssh_session session);
+  void ask_agent();
   void next_attempt();
   void note_refused(const Attempt& attempt);
 
@@ -60,15 +60,10 @@ class Login : public LoginSteps {
   std::vector<std::string> problems_;
 
   std::unique_ptr<AgentFilter> agent_;
-  enum class AgentState { idle, running, done } agent_state_ = AgentState::idle;
+  // waiting: for the server, with the session on the loop.
+  enum class AgentState { idle, running, waiting, done } agent_state_ = AgentState::idle;
   int agent_result_ = SSH_AUTH_ERROR;
-  // Shared with the worker; null in `login` when this is gone.
-  struct Job {
-    Login* login;
-    std::atomic<bool> cancelled{false};
-    int result = SSH_AUTH_ERROR;
-  };
-  std::shared_ptr<Job> job_;
+  std::shared_ptr<Login*> self_;  // null inside when this is gone
 };
 
 // "publickey,password"

@@ -1,5 +1,4 @@
-// The pump between a local descriptor and an SSH channel: a client's socket at the outside of a chain, or the socketpair
-// through which the next hop's session runs. Memory is bounded in both directions.
+// The pump between a client's socket and an SSH channel. Memory is bounded in both directions.
 #pragma once
 
 #include <cstdint>

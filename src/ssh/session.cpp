@@ -1,9 +1,6 @@
 #include "ssh/session.h"
 
 #include <libssh/server.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <utility>
@@ -15,7 +12,6 @@ namespace {
 constexpr std::size_t kSendBacklogLimit = 256 * 1024;
 // libssh reads 4096 bytes a dopoll: this many are handled before other sessions get their turn.
 constexpr int kReadsPerTurn = 64;
-constexpr std::uint64_t kReadSize = 4096;
 // Below one TCP segment the servers between us and the hop may hold back the acknowledgement.
 constexpr std::uint64_t kSegment = 1448;
 constexpr int kPingTries = 3;
@@ -40,30 +36,34 @@ HostKey host_key_of(ssh_session session) {
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> Session::open(loop::Loop& loop, UniqueFd transport, const SessionOptions& options,
-                                               SessionObserver& observer) {
+Result<std::unique_ptr<Session>> Session::open(loop::Loop& loop, std::unique_ptr<Transport> transport,
+                                               const SessionOptions& options, SessionObserver& observer) {
   Result<std::shared_ptr<SessionCore>> core = make_core(std::move(transport), options);
   if (!core) return fail(core.error());
   std::unique_ptr<Session> session(new Session(loop, observer, options.nested));
   session->core_ = std::move(*core);
-  Session& made = *session;
-  made.poller_ = std::make_unique<loop::Poller>(loop, made.core_->transport.get(),
-                                                [&made](unsigned events) { made.on_transport(events); });
   // The first call sends our banner; it is made by the loop, so that the observer is not called from here.
-  made.poller_->watch(loop::Poller::kWritable);
+  session->core_->transport->start([&made = *session] { made.on_transport(); });
   return session;
 }
 
 Session::Session(loop::Loop& loop, SessionObserver& observer, bool nested)
-    : loop_(loop), observer_(observer), nested_(nested), last_channel_number_(kFirstChannelNumber - 1) {
+    : loop_(loop),
+      observer_(observer),
+      nested_(nested),
+      self_(std::make_shared<Session*>(this)),
+      last_channel_number_(kFirstChannelNumber - 1) {
   on_refusal_ = [this](std::uint32_t number, std::uint32_t reason, const std::string& text) {
     note_refusal(number, reason, text);
   };
 }
 
-Session::~Session() { shut_down(); }
+Session::~Session() {
+  *self_ = nullptr;
+  shut_down();
+}
 
-void Session::on_transport(unsigned) {
+void Session::on_transport() {
   if (phase_ == Phase::over || phase_ == Phase::lent) return;
   const Use use(*this);
   switch (phase_) {
@@ -77,13 +77,14 @@ void Session::on_transport(unsigned) {
 }
 
 void Session::pump_handshake() {
-  if (first_bytes_.empty()) {
-    char start[255];  // the longest identification string (RFC 4253 section 4.2)
-    const ssize_t got = ::recv(core_->transport.get(), start, sizeof start, MSG_PEEK | MSG_DONTWAIT);
-    if (got > 0) first_bytes_.assign(start, static_cast<std::size_t>(got));
-  }
-  const int rc = ssh_connect(core_->session);
-  core_->restore_nonblocking();
+  Transport& transport = *core_->transport;
+  transport.fill();
+  constexpr std::size_t kLongestIdentification = 255;  // RFC 4253 section 4.2
+  if (first_bytes_.empty()) first_bytes_ = transport.unread().substr(0, kLongestIdentification);
+  const TransportOpen open(transport, {.reading = true, .sending = true});
+  int rc = SSH_AGAIN;
+  do rc = ssh_connect(core_->session);
+  while (rc == SSH_AGAIN && transport.take_progress());
   if (rc == SSH_AGAIN) return;
   if (rc != SSH_OK) {
     failed_ = true;  // settle() ends it
@@ -103,7 +104,14 @@ void Session::authenticate(LoginSteps& steps) {
 }
 
 void Session::pump_login() {
-  const int rc = login_->step(core_->session);
+  const std::shared_ptr<SessionCore> core = core_;
+  int rc = SSH_AUTH_AGAIN;
+  {
+    core->transport->fill();
+    const TransportOpen open(*core->transport, {.reading = true, .sending = true});
+    do rc = login_->step(core->session);
+    while (rc == SSH_AUTH_AGAIN && phase_ == Phase::authenticating && core->transport->take_progress());
+  }
   if (rc == SSH_AUTH_AGAIN || phase_ != Phase::authenticating) return;
   if (end_if_dead()) return;
   login_ = nullptr;
@@ -120,43 +128,41 @@ void Session::become_ready() {
 std::shared_ptr<SessionCore> Session::lend() {
   if (phase_ != Phase::authenticating) return nullptr;
   phase_ = Phase::lent;
-  poller_->watch(0);
+  core_->transport->lend();
+  core_->transport->allow({.reading = true, .sending = true});
   return core_;
 }
 
-void Session::take_back() {
+void Session::take_back(bool go_on) {
   if (phase_ != Phase::lent) return;
+  core_->transport->allow({});
+  core_->transport->take_back();
   const Use use(*this);
   phase_ = Phase::authenticating;
-  pump_login();
+  if (go_on || core_->transport->readable()) pump_login();
 }
 
 void Session::pump_channels() {
+  Transport& transport = *core_->transport;
   const std::uint64_t in_before = core_->socket_bytes.in_bytes;
   const std::uint64_t out_before = core_->raw_bytes.out_packets;
-  for (int i = 0; i < kReadsPerTurn; ++i) {
-    const std::uint64_t in = core_->socket_bytes.in_bytes;
+  transport.fill();
+  for (int i = 0; i < kReadsPerTurn && transport.readable(); ++i) {
+    const TransportOpen open(transport, {.reading = true, .sending = false});
     if (ssh_event_dopoll(core_->event, 0) != SSH_OK) break;
-    // A short read has emptied the socket: asking again would be a system call for nothing.
-    const std::uint64_t got = core_->socket_bytes.in_bytes - in;
-    if (got > 0 && got < kReadSize) break;
+    if (!transport.readable()) transport.fill();
   }
   settle_channels();
-  if (phase_ != Phase::over) keep_acks_prompt(in_before, out_before);
+  if (phase_ != Phase::over) nudge(in_before, out_before);
 }
 
-// Delayed ACKs, at our end and between the servers, hold the next small packet back for up to 40 ms.
-void Session::keep_acks_prompt(std::uint64_t in_before, std::uint64_t out_before) {
+// Delayed ACKs between the servers hold the next small packet back for up to 40 ms. An empty message on an
+// inner session makes the server before it write to the inner connection, and the acknowledgement rides
+// along. Not when we have just sent something that does the same, nor during bulk.
+void Session::nudge(std::uint64_t in_before, std::uint64_t out_before) {
+  if (!nested_ || phase_ != Phase::ready) return;
   const std::uint64_t got = core_->socket_bytes.in_bytes - in_before;
-  if (got == 0) return;
-  if (!nested_) {
-    const int on = 1;
-    ::setsockopt(core_->transport.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
-    return;
-  }
-  // An empty message on an inner session makes the server before it write to the inner connection, and the
-  // acknowledgement rides along. Not when we have just sent something that does the same, nor during bulk.
-  if (phase_ == Phase::ready && got < kSegment && core_->raw_bytes.out_packets == out_before)
+  if (got > 0 && got < kSegment && core_->raw_bytes.out_packets == out_before)
     ssh_send_ignore(core_->session, "");
 }
 
@@ -225,17 +231,63 @@ void Session::settle_ping() {
   if (shortest_rtt_us_ == 0 || rtt_us < shortest_rtt_us_) shortest_rtt_us_ = rtt_us;
 }
 
-// Runs when the outermost user of the session is done with it: tells what callbacks have noted, and asks the loop for
-// what libssh needs next. Users may use the session again meanwhile, so it goes round until nothing is left.
+void Session::settle_soon() {
+  if (std::exchange(settling_soon_, true)) return;
+  loop_.follow_up([self = self_] {
+    if (*self == nullptr) return;
+    Session& session = **self;
+    session.settling_soon_ = false;
+    if (session.phase_ == Phase::over || session.phase_ == Phase::lent) return;
+    const Use use(session);
+    session.flush();
+  });
+}
+
+bool Session::sending_pending() const {
+  return (ssh_get_status(core_->session) & SSH_WRITE_PENDING) != 0;
+}
+
+// What callers have made libssh queue since the last time leaves in one piece.
+void Session::flush() {
+  if (core_->event == nullptr) return;
+  const TransportOpen open(*core_->transport, {.reading = false, .sending = true});
+  while (sending_pending() && core_->transport->writable())
+    if (ssh_event_dopoll(core_->event, 0) != SSH_OK) return;
+}
+
+// Runs when the outermost user of the session is done with it: tells what callbacks have noted, and asks the
+// loop for what libssh needs next. Users may use the session again meanwhile, so it goes round until nothing
+// is left.
 void Session::settle() {
   if (phase_ == Phase::over || phase_ == Phase::lent) return;
   ++uses_;
-  // Closing and writing read on the way, and writing may complete a channel: what they found would wait for the next
-  // packet.
+  // Users that are told may close, and so bring more news.
   do settle_channels();
   while (phase_ == Phase::ready && (core_->raw_bytes.in_packets != packets_heard_ || !flagged_.empty()));
-  if (!end_if_dead()) update_mask();
+  if (!end_if_dead()) {
+    ask_for_sending();
+    ask_for_reading();
+  }
   --uses_;
+}
+
+// What the pump has left, or a step of the log-in: others have their turn first.
+void Session::ask_for_reading() {
+  if (phase_ == Phase::over || phase_ == Phase::lent || !core_->transport->readable()) return;
+  if (std::exchange(reading_soon_, true)) return;
+  loop_.defer([self = self_] {
+    if (*self == nullptr) return;
+    (*self)->reading_soon_ = false;
+    (*self)->on_transport();
+  });
+}
+
+void Session::ask_for_sending() {
+  if (phase_ == Phase::over || phase_ == Phase::lent) return;
+  const bool pending = sending_pending();
+  const bool blocked = pending && !core_->transport->writable();
+  core_->transport->watch_writable(blocked);
+  if (pending && !blocked) settle_soon();
 }
 
 void Session::settle_channels() {
@@ -374,19 +426,11 @@ void Session::shut_down() {
   const bool lent = phase_ == Phase::lent;
   phase_ = Phase::over;
   lose_channels();
-  // Wakes the worker that drives it, if one does; the last to let go tears it down.
-  if (lent) ::shutdown(core_->transport.get(), SHUT_RDWR);
-  poller_->close();
-  core_.reset();
-}
-
-void Session::update_mask() {
-  if (phase_ == Phase::over || phase_ == Phase::lent) return;
-  unsigned mask = loop::Poller::kReadable;
-  const int pending =
-      phase_ == Phase::ready ? ssh_get_status(core_->session) : ssh_get_poll_flags(core_->session);
-  if ((pending & SSH_WRITE_PENDING) != 0) mask |= loop::Poller::kWritable;
-  poller_->watch(mask);
+  // A worker that drives it tears it down when it lets go.
+  if (!lent) core_->end();
+  core_->transport->leave();
+  // Its transport may be what has called us.
+  loop_.defer([core = std::move(core_)] {});
 }
 
 }  // namespace tunneld::ssh

@@ -1,9 +1,9 @@
 // One SSH connection to one hop (RFC 4253, 4252, 4254), driven without ever blocking the loop.
 //
-// How libssh is driven: one ssh_event a session; callbacks only move bytes and set flags; everything else happens in
-// settle(), after the pump has returned. Whoever calls into a session or one of its channels holds a Session::Use, whose
-// end settles. The transport is a TCP socket or our end of a socketpair whose other end is relayed through a channel of
-// the session before.
+// How libssh is driven: one ssh_event a session; callbacks only move bytes and set flags; everything else
+// happens in settle(), after the pump has returned. Whoever calls into a session or one of its channels holds
+// a Session::Use, whose end settles. libssh reads in the pump only, and sends when the loop's callback has
+// returned: what several callers have written then leaves in one piece.
 #pragma once
 
 #include <libssh/libssh.h>
@@ -17,9 +17,7 @@
 #include <tunneld/host_key.h>
 #include <tunneld/profile.h>
 
-#include "core/unique_fd.h"
 #include "loop/loop.h"
-#include "loop/poller.h"
 #include "ssh/channel.h"
 #include "ssh/library.h"
 #include "ssh/session_core.h"
@@ -51,9 +49,9 @@ class LoginSteps {
 
 class Session {
  public:
-  // `transport` is connected and O_NONBLOCK. An error means that libssh could not be set up with these options.
-  static Result<std::unique_ptr<Session>> open(loop::Loop& loop, UniqueFd transport, const SessionOptions& options,
-                                               SessionObserver& observer);
+  // `transport` is connected. An error means that libssh could not be set up with these options.
+  static Result<std::unique_ptr<Session>> open(loop::Loop& loop, std::unique_ptr<Transport> transport,
+                                               const SessionOptions& options, SessionObserver& observer);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -61,8 +59,12 @@ class Session {
   // Begins the log-in that ends in session_authenticated(). Only after session_handshaken().
   void authenticate(LoginSteps& steps);
   // Takes the session off the loop while a worker drives it, and back on. Null when it is over meanwhile.
+  // The log-in goes on once the server has said something, or at once with `go_on`.
   std::shared_ptr<SessionCore> lend();
-  void take_back();
+  void take_back(bool go_on);
+
+  // As the end of a Use, but from the loop.
+  void settle_soon();
 
   class Use;
   // A direct-tcpip or direct-streamlocal channel. Only when ready. The channel belongs to the session; `user` hears of
@@ -109,10 +111,11 @@ class Session {
   enum class Phase { handshaking, waiting, authenticating, lent, ready, over };
 
   Session(loop::Loop& loop, SessionObserver& observer, bool nested);
-  void on_transport(unsigned events);
+  void on_transport();
   void pump_handshake();
   void pump_login();
   void pump_channels();
+  void flush();
   void settle();
   void settle_channels();
   void settle_openings();
@@ -123,9 +126,11 @@ class Session {
   void settle_ping();
   bool is_dead() const;
   bool end_if_dead();
-  void update_mask();
+  bool sending_pending() const;
+  void ask_for_sending();
+  void ask_for_reading();
   void become_ready();
-  void keep_acks_prompt(std::uint64_t in_before, std::uint64_t out_before);
+  void nudge(std::uint64_t in_before, std::uint64_t out_before);
   void note_refusal(std::uint32_t number, std::uint32_t reason, const std::string& text);
   void drop(Channel& channel);
   void lose_channels();
@@ -135,12 +140,14 @@ class Session {
   const bool nested_;
   Phase phase_ = Phase::handshaking;
   std::shared_ptr<SessionCore> core_;
-  std::unique_ptr<loop::Poller> poller_;
   LoginSteps* login_ = nullptr;
   bool failed_ = false;
   std::string first_bytes_;
   RefusalListener::Callback on_refusal_;
   int uses_ = 0;
+  bool settling_soon_ = false;
+  bool reading_soon_ = false;
+  std::shared_ptr<Session*> self_;  // null inside when this is gone
 
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<Channel*> flagged_;  // news to be told

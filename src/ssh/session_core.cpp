@@ -1,6 +1,5 @@
 #include "ssh/session_core.h"
 
-#include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/server.h>
 
@@ -17,7 +16,6 @@ constexpr const char* kMacs = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@o
 constexpr const char* kKeyExchanges = "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256";
 constexpr const char* kHostKeyTypes[] = {"ssh-ed25519",         "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
                                          "ecdsa-sha2-nistp521", "rsa-sha2-512",        "rsa-sha2-256"};
-constexpr int kMaxTransportFd = 65'535;  // options.c keeps 16 bits of SSH_OPTIONS_FD
 
 std::string join(const std::vector<std::string>& words) {
   std::string text;
@@ -51,26 +49,26 @@ Error setup_error(ssh_session session, const char* what) {
 }  // namespace
 
 SessionCore::~SessionCore() {
+  end();
+}
+
+void SessionCore::end() {
   if (session == nullptr) return;
-  // The event must let go first: libssh forgets its poll handle when it disconnects, the event would not.
+  const TransportOpen open(*transport, {.reading = false, .sending = true});
   if (event != nullptr) {
+    // The first sends what waits, the second makes libssh send DISCONNECT at once instead of keeping it.
+    for (int call = 0; call < 2; ++call) ssh_event_dopoll(event, 0);
+    // The event must let go first: libssh forgets its poll handle when it disconnects, the event would not.
     ssh_event_remove_session(event, session);
     ssh_event_free(event);
   }
-  const int taken_over = ssh_get_fd(session);
   ssh_disconnect(session);
   ssh_free(session);
-  // Only a session that failed has closed it already, and then says -1.
-  if (taken_over >= 0) ::close(taken_over);
+  session = nullptr;
 }
 
-void SessionCore::restore_nonblocking() {
-  (void)duplicate.release();  // libssh closes it from here on
-  const int flags = ::fcntl(transport.get(), F_GETFL);
-  if ((flags & O_NONBLOCK) == 0) ::fcntl(transport.get(), F_SETFL, flags | O_NONBLOCK);
-}
-
-Result<std::shared_ptr<SessionCore>> make_core(UniqueFd transport, const SessionOptions& options) {
+Result<std::shared_ptr<SessionCore>> make_core(std::unique_ptr<Transport> transport,
+                                               const SessionOptions& options) {
   auto core = std::make_shared<SessionCore>();
   core->transport = std::move(transport);
   core->session = ssh_new();
@@ -102,12 +100,14 @@ Result<std::shared_ptr<SessionCore>> make_core(UniqueFd transport, const Session
   for (const auto& setting : settings)
     if (ssh_options_set(session, setting.option, setting.value) != SSH_OK) return fail(setup_error(session, setting.what));
 
-  core->duplicate = UniqueFd(::fcntl(core->transport.get(), F_DUPFD_CLOEXEC, 3));
-  const int duplicate = core->duplicate.get();
-  if (duplicate < 0 || duplicate > kMaxTransportFd) {
-    return fail({ErrorCode::out_of_descriptors, "no descriptor is left for an SSH session", {}, "", "raise ulimit -n"});
-  }
-  ssh_options_set(session, SSH_OPTIONS_FD, &duplicate);
+  const int descriptor = core->transport->descriptor();
+  if (descriptor < 0)
+    return fail({ErrorCode::out_of_descriptors,
+                 "no descriptor is left for an SSH session",
+                 {},
+                 "",
+                 "raise ulimit -n"});
+  ssh_options_set(session, SSH_OPTIONS_FD, &descriptor);
   ssh_set_counters(session, &core->socket_bytes, &core->raw_bytes);
   ssh_set_message_callback(session, refuse_message, nullptr);
   return core;

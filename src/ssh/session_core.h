@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/result.h"
-#include "core/unique_fd.h"
+#include "ssh/transport.h"
 
 namespace tunneld::ssh {
 
@@ -28,20 +28,18 @@ struct SessionCore {
   SessionCore(const SessionCore&) = delete;
   SessionCore& operator=(const SessionCore&) = delete;
 
-  // The first ssh_connect() makes the transport blocking; the next large send over a socketpair would then deadlock
-  // the process with itself. To be called after every ssh_connect().
-  void restore_nonblocking();
+  // Sends what waits and DISCONNECT, as far as the transport takes it, and frees libssh's objects.
+  void end();
 
   ssh_session session = nullptr;
   ssh_event event = nullptr;  // null until the handshake is done
-  UniqueFd transport;
-  UniqueFd duplicate;         // of the transport, for libssh: it takes it over at the first ssh_connect()
+  std::unique_ptr<Transport> transport;
   ssh_counter_struct socket_bytes{};
   ssh_counter_struct raw_bytes{};
 };
 
-// `transport`: connected, O_NONBLOCK.
-Result<std::shared_ptr<SessionCore>> make_core(UniqueFd transport, const SessionOptions& options);
+Result<std::shared_ptr<SessionCore>> make_core(std::unique_ptr<Transport> transport,
+                                               const SessionOptions& options);
 
 // How many bytes wait inside libssh, which does not tell: in its socket's buffer, and during a key exchange of ours in
 // a queue of packets. Worked out from what was handed over and from libssh's two counters.

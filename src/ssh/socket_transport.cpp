@@ -1,0 +1,122 @@
+#include "ssh/socket_transport.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace tunneld::ssh {
+namespace {
+
+// libssh takes "try again" from send() for a broken connection. What it sends to a full socket is kept here
+// instead; it asks poll() before, so that this is needed only when the socket has filled up since.
+constexpr std::size_t kPendingBytes = 4096;
+
+}  // namespace
+
+SocketTransport::SocketTransport(loop::Loop& loop, UniqueFd socket)
+    : socket_(std::move(socket)),
+      poller_(loop, socket_.get(), [this](unsigned events) { on_socket(events); }) {}
+
+void SocketTransport::start(std::function<void()> ready) {
+  ready_ = std::move(ready);
+  // It may be sent to at once: the first call comes without any news.
+  poller_.watch(loop::Poller::kReadable | loop::Poller::kWritable);
+}
+
+void SocketTransport::on_socket(unsigned events) {
+  drained_ = false;
+  if ((events & loop::Poller::kWritable) != 0) {
+    const ssize_t sent = ::send(socket_.get(), pending_.data(), pending_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) pending_.erase(0, static_cast<std::size_t>(sent));
+    full_ = !pending_.empty();
+  }
+  if ((events & loop::Poller::kError) != 0 && !ended_) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    error_ = error;
+    ended_ = true;
+  }
+  update_mask();
+  ready_();
+}
+
+void SocketTransport::fill() {
+  if (read_ < filled_ || ended_ || drained_) return;
+  const ssize_t got = ::recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+  drained_ = got < static_cast<ssize_t>(buffer_.size());
+  if (got <= 0) {
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    ended_ = true;
+    error_ = got < 0 ? errno : 0;
+    return;
+  }
+  filled_ = static_cast<std::size_t>(got);
+  read_ = 0;
+  // The server may hold its next small packet back until this one is acknowledged, which the kernel would
+  // delay by up to 40 ms. The option does not stay set.
+  const int on = 1;
+  ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
+void SocketTransport::watch_writable(bool on) {
+  watching_writable_ = on;
+  update_mask();
+}
+
+void SocketTransport::lend() {
+  lent_ = true;
+  update_mask();
+}
+
+void SocketTransport::take_back() {
+  lent_ = false;
+  drained_ = false;
+  update_mask();
+}
+
+void SocketTransport::leave() {
+  poller_.close();
+  if (!lent_) socket_.reset();
+}
+
+void SocketTransport::update_mask() {
+  if (lent_) return poller_.watch(0);
+  const bool wants_writable = full_ && (watching_writable_ || !pending_.empty());
+  // What is known to have ended would be reported for ever.
+  poller_.watch((ended_ ? 0 : loop::Poller::kReadable) | (wants_writable ? loop::Poller::kWritable : 0));
+}
+
+ssize_t SocketTransport::receive(char* to, std::size_t size) {
+  if (read_ == filled_) {
+    errno = ended_ ? error_ : EAGAIN;
+    return ended_ && error_ == 0 ? 0 : -1;
+  }
+  const std::size_t bytes = std::min(size, filled_ - read_);
+  std::memcpy(to, buffer_.data() + read_, bytes);
+  read_ += bytes;
+  return static_cast<ssize_t>(bytes);
+}
+
+ssize_t SocketTransport::send(const char* from, std::size_t size) {
+  if (!pending_.empty()) {
+    errno = EPIPE;
+    return -1;
+  }
+  ssize_t sent = ::send(socket_.get(), from, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) return -1;
+  if (sent == static_cast<ssize_t>(size)) return sent;
+  full_ = true;
+  if (sent < 0) {
+    pending_.assign(from, std::min(size, kPendingBytes));
+    sent = static_cast<ssize_t>(pending_.size());
+  }
+  return sent;
+}
+
+}  // namespace tunneld::ssh
