@@ -82,13 +82,11 @@ void Loop::follow_up(std::function<void()> task) {
 }
 
 void Loop::wake_deferral() {
-  if (tasks_.size() + follow_ups_.size() > 1) return;
   uv_idle_start(&deferral_->idle,
                 [](uv_idle_t* idle) { static_cast<Deferral*>(idle->data)->owner->run_deferred(); });
 }
 
 void Loop::run_deferred() {
-  uv_idle_stop(&deferral_->idle);  // what is added from here on starts it again
   std::vector<std::function<void()>> tasks;
   tasks.swap(tasks_);
   for (auto& task : tasks) task();

@@ -1,6 +1,7 @@
 #include "loop/loop.h"
 
 #include <gtest/gtest.h>
+#include <uv.h>
 
 #include <memory>
 #include <string>
@@ -51,6 +52,32 @@ TEST(Loop, DoesNotWaitWhileATaskIsDeferred) {
   near.start(0);
   loop.run();
   EXPECT_TRUE(ran);
+}
+
+TEST(Loop, FollowUpsOfADeferredTaskRunBeforeTheSystemIsAskedAgain) {
+  Loop loop;
+  std::string order;
+  loop.defer([&] {
+    loop.defer([&] { order += "d"; });
+    loop.follow_up([&] {
+      order += "b";
+      loop.follow_up([&] { order += "c"; });
+    });
+    order += "a";
+  });
+  uv_run(loop.raw(), UV_RUN_NOWAIT);
+  EXPECT_EQ(order, "abc");
+  uv_run(loop.raw(), UV_RUN_NOWAIT);
+  EXPECT_EQ(order, "abcd");
+}
+
+TEST(Loop, ATaskDeferredWhileAFollowUpWaitsIsNotForgotten) {
+  Loop loop;
+  Timer far(loop, [] { FAIL() << "the loop waited"; });
+  far.start(testing::kDeadlineMs);
+  loop.follow_up([] {});
+  loop.defer([&] { loop.defer([&] { loop.stop(); }); });
+  loop.run();
 }
 
 TEST(Loop, RetiredObjectsOutliveTheCallbackThatRetiresThem) {
