@@ -2,7 +2,7 @@
 import re
 import signal
 import socket
-from typing import Any
+from typing import Any, Sequence
 
 import pytest
 from support import targets
@@ -28,7 +28,7 @@ def sessions(tunnel: Tunnel) -> list[int]:
     return [hop["session"] for hop in tunnel.status()["hops"]]
 
 
-def profiles(lab: Lab, hops: list[SshServer], *names: str, **more: Any) -> list[Tunnel]:
+def profiles(lab: Lab, hops: Sequence[SshServer | str], *names: str, **more: Any) -> list[Tunnel]:
     target = lab.target(targets.echo)
     return [lab.profile(name, hops, {"echo": target}, **more) for name in names]
 
@@ -160,7 +160,7 @@ def test_hosts_that_differ_in_what_they_trust_or_show_are_not_shared(
         difference = {"identity_file": str(key.path)}
     lab.hosts["other"] = lab.hosts["hop1"] | difference
     (first,) = profiles(lab, hops, "first")
-    (second,) = profiles(lab, ["other", target], "second")  # type: ignore[list-item]
+    (second,) = profiles(lab, ["other", target], "second")
     lab.tunneld.up("first", "second")
     assert [logins(server) for server in hops] == [2, 2], "the target lies behind another session"
     assert not set(sessions(first)) & set(sessions(second))
@@ -179,7 +179,7 @@ def test_a_profile_that_would_not_be_let_in_is_not_let_in_by_anothers_session(
     }
     for name, (difference, code) in refused.items():
         lab.hosts[name] = lab.hosts["hop1"] | difference
-        (tunnel,) = profiles(lab, [name, hops[1]], f"with-{name}")  # type: ignore[list-item]
+        (tunnel,) = profiles(lab, [name, hops[1]], f"with-{name}")
         tunnel.fails(code)
     assert_echoes(first)
 
@@ -189,7 +189,7 @@ def test_one_server_under_two_names_is_shared_and_each_profile_sees_its_own(
 ) -> None:
     lab.hosts["edge"] = lab.hosts["hop1"] | {"tags": ["edge"]}
     (first,) = profiles(lab, hops, "first")
-    (second,) = profiles(lab, ["edge", hops[1]], "second")  # type: ignore[list-item]
+    (second,) = profiles(lab, ["edge", hops[1]], "second")
     lab.tunneld.up("first", "second")
     assert sessions(first) == sessions(second)
     assert [tunnel.status()["hops"][0]["name"] for tunnel in (first, second)] == ["hop1", "edge"]
@@ -213,10 +213,20 @@ def test_up_after_exec_uses_its_sessions_and_down_then_closes_them(lab: Lab, hop
     exec_true(lab, "demo")
     text = demo.up().text
     for hop in hops:
-        assert re.search(rf"Using the session to 127\.0\.0\.1:{hop.port} again\.\.\. ok  unused for \d s\n", text), text
+        line = rf"Using the session to 127\.0\.0\.1:{hop.port} again\.\.\. ok  unused for \d s\n"
+        assert re.search(line, text), text
     assert [logins(server) for server in hops] == [1, 1]
     lab.tunneld.ok("down", "demo")
     wait_until(lambda: hops[0].sessions() == 0, 5, "no session is left")
+
+
+def test_sessions_that_nobody_comes_for_are_closed_half_a_minute_later(lab: Lab, hops: list[Sshd]) -> None:
+    profiles(lab, hops, "demo")
+    watch = Stopwatch()
+    exec_true(lab, "demo")
+    wait_until(lambda: hops[0].sessions() == 0, 32, "no session is left")
+    assert watch.seconds > 29 and hops[1].sessions() == 0
+    assert "-> lost" not in lab.tunneld.log(), "the inner one is closed before the outer one"
 
 
 def test_a_lingering_session_that_dies_harms_nobody(lab: Lab, hops: list[Sshd]) -> None:
@@ -236,7 +246,7 @@ def test_lingering_sessions_are_pinged_and_a_silent_one_goes(lab: Lab, hops: lis
     (demo,) = profiles(lab, hops, "demo")
     exec_true(lab, "demo")
     relay.blackhole()
-    wait_until(lambda: "session 1" in lab.tunneld.log() and "-> lost" in lab.tunneld.log(), patience(6), "it is lost")
+    wait_until(lambda: "ready -> lost" in lab.tunneld.log(), patience(6), "it is lost")
     relay.cut()
     relay.blackhole(False)
     demo.up()
@@ -299,11 +309,8 @@ def test_a_profile_that_comes_while_the_hop_is_dialled_waits_for_that_dial(
     ups = [lab.tunneld.start("up", "first")]
     wait_until(lambda: relay.connections == 1, 10, "the first has got to the blackhole")
     ups.append(lab.tunneld.start("up", "second"))
-    wait_until(
-        lambda: len(lab.tunneld.ps()["profiles"]) == 2 and second.status()["hops"][number - 1]["state"] != "idle",
-        10,
-        "the second waits as well",
-    )
+    wait_until(lambda: len(lab.tunneld.ps()["profiles"]) == 2, 10, "the second waits as well")
+    wait_until(lambda: second.status()["hops"][number - 1]["state"] != "idle", 10, "it has got there as well")
     relay.blackhole(False)
     outcomes = [up.communicate(timeout=patience(30)) for up in ups]
     assert [up.returncode for up in ups] == [0, 0], outcomes
