@@ -1,14 +1,16 @@
 """Profiles whose chains begin alike share the sessions of that beginning, and nothing else does."""
+import random
 import re
 import signal
 import socket
+import subprocess
 from typing import Any, Sequence
 
 import pytest
 from support import targets
 from support.lab import Lab, Tunnel
 from support.process import children_of, send_signal
-from support.scale import patience
+from support.scale import patience, scaled
 from support.sshd import Sshd, SshServer
 from support.stream import ends_with, receive_exactly
 from support.terminal import CTRL_C, Open
@@ -442,3 +444,47 @@ def test_what_a_bastion_did_not_permit_and_now_does_is_found_by_a_session_of_its
     through.up()
     assert_echoes(through)
     assert len(children_of(bastion.pid)) == 2 and logins(bastion) == 2
+
+
+@pytest.mark.sanitized
+@pytest.mark.limit(120)
+def test_profiles_that_come_and_go_at_random_while_hops_are_cut_end_up_well(
+    lab: Lab, hops: list[Sshd]
+) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    relays = [lab.relay_before(hop) for hop in hops]
+    own = lab.sshd("own")
+    quick = {"reconnect": {"initial_delay": "50ms", "max_delay": "200ms"}}
+    tunnels = profiles(lab, hops, *(f"a{number}" for number in range(4)), **quick)
+    tunnels += profiles(lab, [*hops, own], *(f"b{number}" for number in range(4)), **quick)
+    running: list[subprocess.Popen[str]] = []
+    for _ in range(scaled(normal=150, small=60)):
+        name = chance.choice(tunnels).name
+        action = chance.choice(
+            [
+                ["up", name],
+                ["up", name, "--no-input"],
+                ["exec", name, "--", "true"],
+                ["restart", name],
+                ["down", name, "--drain=0s"],
+            ]
+        )
+        running.append(lab.tunneld.start(*action, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        if chance.random() < 0.3:
+            chance.choice(running).send_signal(signal.SIGINT)
+        if chance.random() < 0.2:
+            chance.choice(relays).cut()
+        if len(running) > 6:
+            running.pop(0).wait(patience(40))
+    for each in running:
+        each.wait(patience(40))
+    lab.tunneld.up(*(tunnel.name for tunnel in tunnels))
+    for tunnel in tunnels:
+        assert_echoes(tunnel)
+    lab.tunneld.ok("down", "--all")
+    for tunnel in tunnels:
+        exec_true(lab, tunnel.name)
+    servers = (*hops, own)
+    wait_until(lambda: [each.sessions() for each in servers] == [1, 1, 1], 10, "one session each is left")
