@@ -20,7 +20,8 @@ Daemon::Daemon(const DaemonOptions& options, UniqueFd control_listener, std::opt
     : log_(options.paths.log, options.log_to_stderr),
       keys_(trust::usual_host_key_files(options.paths.known_hosts, options.paths.home)),
       gatekeeper_(std::move(peers)) {
-  tunnels_ = std::make_unique<TunnelSet>(TunnelServices{loop_, keys_, gatekeeper_, log_});
+  hops_ = std::make_unique<ssh::HopGraph>(loop_, keys_, [this](const std::string& text) { log_.info("", text); });
+  tunnels_ = std::make_unique<TunnelSet>(TunnelServices{loop_, *hops_, gatekeeper_, log_});
   server_ = std::make_unique<ControlServer>(
       loop_, log_, std::move(control_listener),
       [this](const control::Request& request, std::uint64_t client, Replies& replies) {
@@ -46,6 +47,7 @@ void Daemon::stop() {
   loop_.defer([this] {
     server_.reset();
     tunnels_.reset();
+    hops_.reset();
     signals_.clear();
   });
 }

@@ -11,19 +11,27 @@ namespace {
 
 using control::Json;
 
+// A frame is bounded, and a person reads no more.
+constexpr std::size_t kMaxSharers = 50;
+
 std::string utc(std::chrono::system_clock::time_point time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
 }
 
-Json hop_json(const Host& host, const ssh::Hop* hop, std::uint64_t session_number) {
+Json hop_json(const Host& host, const ssh::SharedHop* shared, const std::string& profile) {
   Json json = {{"name", host.name},       {"host", host.name},   {"address", nullptr}, {"state", "idle"},
                {"session", nullptr},      {"lanes", 0},          {"rtt_ms", nullptr},  {"shared_by", Json::array()}};
-  if (hop == nullptr) return json;
+  if (shared == nullptr) return json;
+  const ssh::Hop* hop = &shared->hop();
   json["state"] = to_string(hop->state());
   if (!hop->address().empty()) json["address"] = hop->address();
-  if (session_number != 0) json["session"] = session_number;
+  if (hop->session_number() != 0) json["session"] = hop->session_number();
   if (hop->state() == HopState::ready) json["lanes"] = 1;
   if (hop->rtt_ms() >= 0) json["rtt_ms"] = std::round(hop->rtt_ms() * 10) / 10;
+  std::vector<std::string> sharers = shared->user_names();
+  std::erase(sharers, profile);
+  if (sharers.size() > kMaxSharers) sharers.resize(kMaxSharers);
+  json["shared_by"] = std::move(sharers);
   return json;
 }
 
@@ -54,11 +62,9 @@ Json error_json(const RecordedError& recorded) {
 Json to_json(const Tunnel& tunnel) {
   const Profile& profile = tunnel.profile();
   Json hops = Json::array();
-  for (std::size_t i = 0; i < profile.hops.size(); ++i) {
-    const ssh::Chain* chain = tunnel.chain();
-    hops.push_back(chain == nullptr ? hop_json(profile.hops[i], nullptr, 0)
-                                    : hop_json(profile.hops[i], chain->hops()[i].get(), chain->session_number(i)));
-  }
+  const ssh::Chain* chain = tunnel.chain();
+  for (std::size_t i = 0; i < profile.hops.size(); ++i)
+    hops.push_back(hop_json(profile.hops[i], chain != nullptr ? chain->hop(i) : nullptr, profile.name));
   Json forwards = Json::array();
   for (const auto& forward : tunnel.forwards()) forwards.push_back(forward_json(*forward));
   return {{"name", profile.name},

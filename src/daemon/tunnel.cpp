@@ -52,9 +52,15 @@ bool Tunnel::listen() {
 }
 
 void Tunnel::up() { event(TunnelEvent::up); }
-void Tunnel::restart() { event(TunnelEvent::restart); }
 
-void Tunnel::down(std::uint64_t drain_ms) {
+// Restarting promises new sessions. Other profiles keep theirs until they are restarted themselves.
+void Tunnel::restart() {
+  if (chain_) chain_->detach();
+  event(TunnelEvent::restart);
+}
+
+void Tunnel::down(std::uint64_t drain_ms, ssh::AfterUse after) {
+  after_use_ = after;
   // Who asks again may be in more of a hurry.
   if (state_ == TunnelState::draining && drain_ms < drain_ms_) drain_.start(drain_ms);
   drain_ms_ = drain_ms;
@@ -63,6 +69,10 @@ void Tunnel::down(std::uint64_t drain_ms) {
 
 void Tunnel::answer(const std::string& fingerprint, bool accept) {
   if (chain_) chain_->answer(fingerprint, accept);
+}
+
+void Tunnel::withdraw_question() {
+  if (chain_) chain_->withdraw_question();
 }
 
 bool Tunnel::settled() const {
@@ -150,15 +160,19 @@ void Tunnel::dial() {
   retry_at_ms_ = 0;
   last_dial_ms_ = services_.loop.precise_now_ms();
   drop_chain();
-  chain_ = std::make_unique<ssh::Chain>(services_.loop, profile_.hops, caller_.home, caller_.agent_path, services_.keys,
+  chain_ = std::make_unique<ssh::Chain>(services_.loop, services_.hops, profile_.hops,
+                                        ssh::ChainUser{profile_.name, caller_.home, caller_.agent_path},
                                         static_cast<ssh::ChainObserver&>(*this));
   chain_->start();
 }
 
 void Tunnel::drop_chain() {
+  // The session may live on in another profile's chain: no client of this one may go on in it.
+  for (const auto& forward : forwards_) forward->reset_served("chain closed");
   idle_.stop();
+  const ssh::AfterUse after = std::exchange(after_use_, ssh::AfterUse::close);
   if (!chain_) return;
-  chain_->stop();
+  chain_->stop(after);
   services_.loop.retire(std::move(chain_));
 }
 
@@ -213,6 +227,8 @@ void Tunnel::note_error(Error error) {
 }
 
 void Tunnel::chain_progress(int number, const Host& host, const ssh::HopProgress& progress) {
+  if (std::string_view(progress.step) == ssh::kSharingStep)
+    services_.log.info(profile_.name, "hop " + host.name + ": " + progress.text + ", " + progress.detail);
   observer_.tunnel_progress(*this, number, host, progress);
 }
 

@@ -43,7 +43,7 @@ class TunnelObserver {
 // What all tunnels of a daemon share.
 struct TunnelServices {
   loop::Loop& loop;
-  HostKeyStore& keys;
+  ssh::HopGraph& hops;
   Gatekeeper& gatekeeper;
   Log& log;
 };
@@ -69,11 +69,13 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
   void up();
   void restart();
   // Stops accepting, waits for clients `drain_ms` at most, then closes everything and tells the observer.
-  void down(std::uint64_t drain_ms);
+  void down(std::uint64_t drain_ms, ssh::AfterUse after);
   // Closes everything now, without a word to the observer.
   void close() { close_all(); }
   // To the question about the host key with this fingerprint; any other is not meant.
   void answer(const std::string& fingerprint, bool accept);
+  // Nobody will answer the question that tunnel_asks() put.
+  void withdraw_question();
   // The agent and home of whoever asked last are used for the next dial.
   void set_caller(CallerSetting caller) { caller_ = std::move(caller); }
 
@@ -136,6 +138,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
   std::uint64_t last_dial_ms_ = 0;
   std::uint64_t retry_at_ms_ = 0;  // 0: none is timed
   std::uint64_t drain_ms_ = 0;
+  ssh::AfterUse after_use_ = ssh::AfterUse::close;  // of the chain, when it is let go next
   loop::Timer retry_;
   loop::Timer drain_;
   loop::Timer rebind_;

@@ -76,7 +76,8 @@ void TunnelSet::end_leases(std::uint64_t holder) {
   std::vector<std::string> leased;
   for (auto& [name, entry] : entries_)
     if (entry.leases.erase(holder) > 0) leased.push_back(name);
-  for (const std::string& name : leased) drop_if_unwanted(name);
+  // Nobody has asked for an end: the next `exec` may be about to come.
+  for (const std::string& name : leased) drop_if_unwanted(name, ssh::AfterUse::linger);
 }
 
 void TunnelSet::release(const std::string& name, TunnelObserver& waiter) {
@@ -84,18 +85,19 @@ void TunnelSet::release(const std::string& name, TunnelObserver& waiter) {
   if (found == entries_.end()) return;
   std::erase(found->second.waiters, &waiter);
   // Whoever wanted it has it not: it could not be started, and would only swallow clients.
-  if (found->second.tunnel->state() == TunnelState::down) return bring_down(*found->second.tunnel, 0);
-  drop_if_unwanted(name);
+  if (found->second.tunnel->state() == TunnelState::down)
+    return bring_down(*found->second.tunnel, 0, ssh::AfterUse::close);
+  drop_if_unwanted(name, ssh::AfterUse::close);
 }
 
-void TunnelSet::drop_if_unwanted(const std::string& name) {
+void TunnelSet::drop_if_unwanted(const std::string& name, ssh::AfterUse after) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return;
   const Entry& entry = found->second;
   if (entry.kept || !entry.leases.empty() || !entry.waiters.empty()) return;
   // It is going already, and takes the time that its clients were given.
   if (entry.tunnel->state() == TunnelState::draining) return;
-  bring_down(*entry.tunnel, 0);
+  bring_down(*entry.tunnel, 0, after);
 }
 
 void TunnelSet::take_down(const std::string& name, std::uint64_t drain_ms, TunnelObserver& waiter) {
@@ -104,12 +106,12 @@ void TunnelSet::take_down(const std::string& name, std::uint64_t drain_ms, Tunne
   found->second.kept = false;
   found->second.leases.clear();
   found->second.waiters.push_back(&waiter);
-  bring_down(*found->second.tunnel, drain_ms);
+  bring_down(*found->second.tunnel, drain_ms, ssh::AfterUse::close);
 }
 
-void TunnelSet::bring_down(Tunnel& tunnel, std::uint64_t drain_ms) {
+void TunnelSet::bring_down(Tunnel& tunnel, std::uint64_t drain_ms, ssh::AfterUse after) {
   if (tunnel.state() == TunnelState::down) return tunnel_down(tunnel);  // it never got anywhere
-  tunnel.down(drain_ms);
+  tunnel.down(drain_ms, after);
 }
 
 std::vector<TunnelObserver*> TunnelSet::waiters_of(const Tunnel& tunnel) const {

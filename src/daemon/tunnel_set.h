@@ -45,8 +45,8 @@ class TunnelSet : private TunnelObserver {
   void tunnel_down(Tunnel& tunnel) override;
   void tunnel_client_ended(Tunnel& tunnel) override;
 
-  void drop_if_unwanted(const std::string& name);
-  void bring_down(Tunnel& tunnel, std::uint64_t drain_ms);
+  void drop_if_unwanted(const std::string& name, ssh::AfterUse after);
+  void bring_down(Tunnel& tunnel, std::uint64_t drain_ms, ssh::AfterUse after);
   void remember_ports(const Tunnel& tunnel);
   void choose_ports(Profile& profile) const;
   std::vector<TunnelObserver*> waiters_of(const Tunnel& tunnel) const;

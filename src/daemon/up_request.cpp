@@ -276,11 +276,11 @@ void UpRequest::cancel() {
 }
 
 void UpRequest::give_up_waiting() {
-  // A hop that waits for this person's answer would wait in vain.
-  for (const Question& question : std::exchange(questions_, {}))
-    if (Tunnel* tunnel = tunnels_.find(question.profile)) tunnel->answer(question.fingerprint, false);
   for (auto& [name, pending] : pending_)
     if (std::exchange(pending.waiting, false)) tunnels_.release(name, *this);
+  // A hop that waits for this person's answer would wait in vain.
+  for (const Question& question : std::exchange(questions_, {}))
+    if (Tunnel* tunnel = tunnels_.find(question.profile)) tunnel->withdraw_question();
 }
 
 }  // namespace tunneld::daemon

@@ -57,6 +57,17 @@ void LocalForward::serve_held() {
   }
 }
 
+void LocalForward::reset_served(const char* reason) {
+  std::vector<Client*> served;
+  for (const auto& [key, client] : clients_)
+    if (!client->held()) served.push_back(client.get());
+  for (Client* client : served) {
+    if (!clients_.contains(client)) continue;
+    client->reset();
+    client_ended(*client, reason);
+  }
+}
+
 void LocalForward::reset_clients() {
   while (!clients_.empty()) {
     Client& client = *clients_.begin()->second;

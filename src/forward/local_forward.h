@@ -51,6 +51,7 @@ class LocalForward : private ClientOwner {
   bool listening() const { return listener_ != nullptr; }
   // Clients that are held go on to the session.
   void serve_held();
+  void reset_served(const char* reason);  // clients that are not held
   void reset_clients();
 
   const Forward& forward() const { return forward_; }

@@ -8,79 +8,90 @@
 namespace tunneld::ssh {
 namespace {
 
-// How long the hops before a silent one have to prove that they are alive. Below the second that testing allows beyond
-// interval x count, above any round trip that a person would work over.
+// How long the hops before a silent one have to prove that they are alive. Below the second that testing
+// allows beyond interval x count, above any round trip that a person would work over.
 constexpr std::uint64_t kAlibiMs = 700;
 
-// Never used again while the process lives: a person can tell a session from its successor.
-std::uint64_t next_session_number() {
-  static std::uint64_t last = 0;
-  return ++last;
-}
+constexpr unsigned kOnlyLane = 0;  // a chain has one session to each hop
 
 }  // namespace
 
-Chain::Chain(loop::Loop& loop, const std::vector<Host>& hops, const std::string& home, const std::string& agent_path,
-             HostKeyStore& keys, ChainObserver& observer)
+Chain::Chain(loop::Loop& loop, HopGraph& graph, const std::vector<Host>& hosts, ChainUser user,
+             ChainObserver& observer)
     : loop_(loop),
+      graph_(graph),
+      hosts_(hosts),
+      user_(std::move(user)),
       observer_(observer),
-      session_numbers_(hops.size(), 0),
       judgement_(loop, [this] { judge_silence(); }),
-      self_(std::make_shared<Chain*>(this)) {
-  std::vector<std::string> path;
-  for (const Host& host : hops) {
-    hops_.push_back(
-        std::make_unique<Hop>(loop, host, HopSetting{home, agent_path, path}, keys, static_cast<HopObserver&>(*this)));
-    path.push_back(path_component(host));
-  }
-}
+      self_(std::make_shared<Chain*>(this)) {}
 
 Chain::~Chain() {
   *self_ = nullptr;
-  stop();
+  stop(AfterUse::close);
 }
 
-void Chain::start() { hops_.front()->start(nullptr); }
+void Chain::start() {
+  take_next_hop();
+}
 
-void Chain::stop() {
+void Chain::take_next_hop() {
+  SharedHop* before = hops_.empty() ? nullptr : hops_.back();
+  const Host& host = hosts_[hops_.size()];
+  SharedHop& next = graph_.find(before, likeness_of(host, user_.home, user_.agent_path, kOnlyLane));
+  hops_.push_back(&next);
+  next.join(*this);
+}
+
+void Chain::stop(AfterUse after) {
   stopped_ = true;
   ready_ = false;
   judgement_.stop();
-  for (auto hop = hops_.rbegin(); hop != hops_.rend(); ++hop) (*hop)->stop();
+  for (; !hops_.empty(); hops_.pop_back()) graph_.release(*hops_.back(), *this, after);
+}
+
+void Chain::detach() {
+  for (SharedHop* hop : hops_) hop->detach();
 }
 
 void Chain::answer(const std::string& fingerprint, bool accept) {
-  for (const auto& hop : hops_) hop->answer(fingerprint, accept);
+  if (!hops_.empty()) hops_.back()->hop().answer(fingerprint, accept);  // those before it are ready
+}
+
+void Chain::withdraw_question() {
+  if (!hops_.empty()) hops_.back()->ask_others(*this);
 }
 
 std::size_t Chain::index_of(const Hop& hop) const {
-  const auto found = std::find_if(hops_.begin(), hops_.end(), [&hop](const auto& each) { return each.get() == &hop; });
+  const auto found =
+      std::find_if(hops_.begin(), hops_.end(), [&hop](const auto* each) { return &each->hop() == &hop; });
   return static_cast<std::size_t>(found - hops_.begin());
 }
 
 void Chain::hop_progress(Hop& hop, const HopProgress& progress) {
-  if (!stopped_) observer_.chain_progress(static_cast<int>(index_of(hop)) + 1, hop.host(), progress);
+  const std::size_t index = index_of(hop);
+  if (!stopped_) observer_.chain_progress(static_cast<int>(index) + 1, hosts_[index], progress);
 }
 
 void Chain::hop_state_changed(Hop& hop, HopState from, const char* reason) {
   const std::size_t index = index_of(hop);
-  if (hop.state() == HopState::handshaking) session_numbers_[index] = next_session_number();
-  observer_.chain_hop_changed(static_cast<int>(index) + 1, hop.host(), from, hop.state(), reason);
+  observer_.chain_hop_changed(static_cast<int>(index) + 1, hosts_[index], from, hop.state(), reason);
 }
 
 bool Chain::hop_asks(Hop& hop, const std::string& text, const HostKey& key) {
-  return observer_.chain_asks(hop.host(), text, key);
+  return !stopped_ && observer_.chain_asks(hosts_[index_of(hop)], text, key);
 }
 
 void Chain::hop_ready(Hop& hop) {
-  const std::size_t next = index_of(hop) + 1;
+  if (stopped_ || ready_ || &hop != &hops_.back()->hop()) return;
   // The next hop's channel is asked for at once, in the same turn in which this one let us in.
-  if (next < hops_.size()) return hops_[next]->start(&hop);
+  if (hops_.size() < hosts_.size()) return take_next_hop();
   ready_ = true;
   observer_.chain_ready();
 }
 
-// A hop that goes takes those behind it along, and they may notice first: who is guilty is decided when all have.
+// A hop that goes takes those behind it along, and they may notice first: who is guilty is decided when all
+// have.
 void Chain::hop_failed(Hop&) {
   if (stopped_ || std::exchange(concluding_, true)) return;
   ready_ = false;
@@ -92,38 +103,41 @@ void Chain::hop_failed(Hop&) {
 void Chain::conclude() {
   if (stopped_) return;
   const auto guilty = std::find_if(hops_.begin(), hops_.end(),
-                                   [](const auto& hop) { return hop->state() == HopState::lost; });
-  Error error = (*guilty)->error();
-  error.where.hop = (*guilty)->host().name;
-  error.where.hop_number = static_cast<int>(guilty - hops_.begin()) + 1;
-  error.where.hop_count = static_cast<int>(hops_.size());
-  error.where.position = to_string((*guilty)->host().position);
-  stop();
+                                   [](const auto* hop) { return hop->hop().state() == HopState::lost; });
+  const auto index = static_cast<std::size_t>(guilty - hops_.begin());
+  Error error = (*guilty)->hop().error();
+  error.where.hop = hosts_[index].name;
+  error.where.hop_number = static_cast<int>(index) + 1;
+  error.where.hop_count = static_cast<int>(hosts_.size());
+  error.where.position = to_string(hosts_[index].position);
+  // What a server permits is settled when the session begins: only another session finds it mended.
+  if (error.code == ErrorCode::forward_prohibited && index > 0) hops_[index - 1]->detach();
+  stop(AfterUse::close);
   observer_.chain_failed(error);
 }
 
-// When a hop is silent, each hop before it may be the one that is gone. They are asked, and those that answer in time
-// are alive; the first that does not is the guilty one.
+// When a hop is silent, each hop before it may be the one that is gone. They are asked, and those that answer
+// in time are alive; the first that does not is the guilty one.
 void Chain::hop_silent(Hop& hop) {
   if (stopped_ || suspected_at_ms_ != 0) return;
   suspect_ = index_of(hop);
   suspected_at_ms_ = loop_.precise_now_ms();
   if (suspect_ == 0) return judge_silence();
   for (std::size_t i = 0; i < suspect_; ++i)
-    if (Session* session = hops_[i]->session()) session->ping();
+    if (Session* session = hops_[i]->hop().session()) session->ping();
   judgement_.start(kAlibiMs);
 }
 
 void Chain::judge_silence() {
   std::size_t guilty = suspect_;
   for (std::size_t i = 0; i < suspect_; ++i) {
-    const Session* session = hops_[i]->session();
+    const Session* session = hops_[i]->hop().session();
     if (session != nullptr && session->last_heard_ms() + 1 >= suspected_at_ms_) continue;
     guilty = i;
     break;
   }
   suspected_at_ms_ = 0;
-  Hop& hop = *hops_[guilty];
+  Hop& hop = hops_[guilty]->hop();
   if (const Liveness* liveness = hop.liveness())
     hop.give_up(silence_error(hop.host(), static_cast<long long>(liveness->silent_ms())));
 }

@@ -1,52 +1,68 @@
-// The sessions from you to the target: hop after hop, each inside a channel of the one before.
+// The sessions from you to the target: hop after hop, each inside a channel of the one before. The hops are
+// the graph's: chains that begin alike share them.
 #pragma once
+
+#include <tunneld/host_key.h>
+#include <tunneld/profile.h>
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <tunneld/host_key.h>
-#include <tunneld/profile.h>
-
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "ssh/hop.h"
+#include "ssh/hop_graph.h"
 
 namespace tunneld::ssh {
 
 class ChainObserver {
  public:
   virtual ~ChainObserver() = default;
-  // `number` counts from 1.
+  // `number` counts from 1. `host` is the hop as this chain's profile names it.
   virtual void chain_progress(int number, const Host& host, const HopProgress& progress) = 0;
-  virtual void chain_hop_changed(int number, const Host& host, HopState from, HopState to, const char* reason) = 0;
+  virtual void chain_hop_changed(int number, const Host& host, HopState from, HopState to,
+                                 const char* reason) = 0;
   // A host key is to be accepted or not: Chain::answer(). False when nobody can be asked.
   virtual bool chain_asks(const Host& host, const std::string& text, const HostKey& key) = 0;
   virtual void chain_ready() = 0;
-  // The chain is down, all of it; `error.where` names the guilty hop. It may be retired, not destroyed, from here.
+  // The chain is down, all of it; `error.where` names the guilty hop. It may be retired, not destroyed, from
+  // here.
   virtual void chain_failed(const Error& error) = 0;
 };
 
-class Chain : private HopObserver {
+// Who wants a chain, and with what of theirs it logs in.
+struct ChainUser {
+  std::string profile;
+  std::string home;
+  std::string agent_path;  // SSH_AUTH_SOCK; may be empty
+};
+
+class Chain : private HopUser {
  public:
-  Chain(loop::Loop& loop, const std::vector<Host>& hops, const std::string& home, const std::string& agent_path,
-        HostKeyStore& keys, ChainObserver& observer);
+  Chain(loop::Loop& loop, HopGraph& graph, const std::vector<Host>& hosts, ChainUser user,
+        ChainObserver& observer);
   ~Chain() override;
 
   void start();
-  // Innermost first, without a word to the observer.
-  void stop();
+  // Lets go of its hops, innermost first, without a word to the observer. What nobody else uses is closed, or
+  // lingers.
+  void stop(AfterUse after);
+  // No chain that starts from now on shares the sessions of this one.
+  void detach();
   void answer(const std::string& fingerprint, bool accept);
+  // Nobody will answer the question that chain_asks() put: it goes on to whoever else can be asked.
+  void withdraw_question();
 
   bool ready() const { return ready_; }
   // The session to the target; null unless ready.
-  Session* target() { return ready_ ? hops_.back()->session() : nullptr; }
-  const std::vector<std::unique_ptr<Hop>>& hops() const { return hops_; }
-  // Of the first hop whose state is asked for by number.
-  std::uint64_t session_number(std::size_t hop) const { return session_numbers_[hop]; }
+  Session* target() { return ready_ ? hops_.back()->hop().session() : nullptr; }
+  // Null while the hops before this one are not ready.
+  const SharedHop* hop(std::size_t index) const { return index < hops_.size() ? hops_[index] : nullptr; }
 
  private:
+  const std::string& user_name() const override { return user_.profile; }
   void hop_progress(Hop& hop, const HopProgress& progress) override;
   void hop_state_changed(Hop& hop, HopState from, const char* reason) override;
   bool hop_asks(Hop& hop, const std::string& text, const HostKey& key) override;
@@ -54,14 +70,17 @@ class Chain : private HopObserver {
   void hop_failed(Hop& hop) override;
   void hop_silent(Hop& hop) override;
 
+  void take_next_hop();
   std::size_t index_of(const Hop& hop) const;
   void conclude();
   void judge_silence();
 
   loop::Loop& loop_;
+  HopGraph& graph_;
+  const std::vector<Host> hosts_;
+  const ChainUser user_;
   ChainObserver& observer_;
-  std::vector<std::unique_ptr<Hop>> hops_;
-  std::vector<std::uint64_t> session_numbers_;
+  std::vector<SharedHop*> hops_;  // as far as it has come
   bool ready_ = false;
   bool stopped_ = false;
   bool concluding_ = false;

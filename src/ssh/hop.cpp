@@ -28,6 +28,11 @@ void set_up_tcp(int fd) {
   ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
+std::uint64_t next_session_number() {
+  static std::uint64_t last = 0;
+  return ++last;
+}
+
 }  // namespace
 
 Hop::Hop(loop::Loop& loop, const Host& host, HopSetting setting, HostKeyStore& keys, HopObserver& observer)
@@ -52,6 +57,12 @@ void Hop::start(Hop* previous) {
 void Hop::stop() { event(HopEvent::stop); }
 
 void Hop::give_up(Error error) { fail_with(std::move(error)); }
+
+std::vector<std::string> Hop::path_behind() const {
+  std::vector<std::string> path = setting_.path;
+  path.push_back(path_component(host_));
+  return path;
+}
 
 void Hop::event(HopEvent event) {
   if (event == HopEvent::deadline && state_ == HopState::authenticating && login_ && login_->asking_agent() &&
@@ -96,11 +107,7 @@ void Hop::perform(HopAction action) {
     case HopAction::connect: return connect();
     case HopAction::handshake: return handshake();
     case HopAction::verify_host_key: return verify_host_key();
-    case HopAction::ask: {
-      const std::string question = host_key_question(host_, key_, setting_.path);
-      if (!observer_.hop_asks(*this, question, key_)) fail_with(needs_answer_error(host_, key_, key_problem_));
-      return;
-    }
+    case HopAction::ask: return ask();
     case HopAction::authenticate: return authenticate();
     case HopAction::announce_ready:
       liveness_ = std::make_unique<Liveness>(loop_, *session_, host_, [this] { observer_.hop_silent(*this); });
@@ -180,6 +187,7 @@ void Hop::handshake() {
   Result<std::unique_ptr<Session>> session = Session::open(loop_, std::move(transport_), options, *this);
   if (!session) return fail_with(session.error());
   session_ = std::move(*session);
+  session_number_ = next_session_number();
 }
 
 void Hop::session_handshaken(const HostKey& key) {
@@ -213,6 +221,16 @@ void Hop::handle_unknown_key(const HostKeyVerdict& verdict) {
   }
 }
 
+void Hop::ask() {
+  const std::string question = host_key_question(host_, key_, setting_.path);
+  if (!observer_.hop_asks(*this, question, key_)) fail_with(needs_answer_error(host_, key_, key_problem_));
+}
+
+// The deadline stays that of the first question: the server waits for us since then.
+void Hop::ask_again() {
+  if (state_ == HopState::needs_input) ask();
+}
+
 void Hop::answer(const std::string& fingerprint, bool accept) {
   if (state_ != HopState::needs_input || fingerprint != key_.fingerprint) return;
   if (accept)
@@ -239,8 +257,7 @@ void Hop::authenticate() {
       [self = self_, identities, generation = generation_] {
         Hop* hop = *self;
         if (hop == nullptr || hop->generation_ != generation || hop->state_ != HopState::authenticating) return;
-        hop->login_ = std::make_unique<Login>(hop->loop_, *hop->session_, hop->host_, std::move(*identities),
-                                              hop->setting_.agent_path);
+        hop->login_ = std::make_unique<Login>(hop->loop_, *hop->session_, hop->host_, std::move(*identities));
         hop->session_->authenticate(*hop->login_);
       });
 }
@@ -269,7 +286,7 @@ void Hop::fail_with(Error error) {
   event(HopEvent::failed);
 }
 
-// Innermost first is the chain's order; within a hop the session goes before the channel that carries it.
+// Innermost first is the graph's order; within a hop the session goes before the channel that carries it.
 void Hop::tear_down() {
   ++generation_;
   deadline_.stop();

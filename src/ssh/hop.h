@@ -1,4 +1,4 @@
-// Drives one hop of a chain through core's hop machine: resolve, connect, handshake, host key, log-in, ready.
+// Drives one hop through core's hop machine: resolve, connect, handshake, host key, log-in, ready.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ class Hop;
 // One line of progress, as `up` shows it.
 struct HopProgress {
   enum class State { started, ok, failed } state = State::started;
-  const char* step = "";   // "connecting", "opening_channel", "handshaking", "verifying_host_key", "authenticating"
+  // "connecting", "opening_channel", "handshaking", "verifying_host_key", "authenticating"; "sharing" (shared_hop.h)
+  const char* step = "";
   std::string text;        // "Opening channel to 10.0.5.12:22"
   std::string detail;      // "18 ms", "known"
   std::uint64_t elapsed_ms = 0;
@@ -49,13 +50,13 @@ class HopObserver {
 };
 
 struct HopSetting {
-  std::string home;        // for ~/.ssh and for naming files
-  std::string agent_path;  // the caller's SSH_AUTH_SOCK; may be empty
+  std::string home;               // for ~/.ssh and for naming files
   std::vector<std::string> path;  // path_component() of the hops before
 };
 
 class Hop : private SessionObserver, private TransportOwner {
  public:
+  // The host's identity_agent says all about the agent: "" or "none" is no agent.
   Hop(loop::Loop& loop, const Host& host, HopSetting setting, HostKeyStore& keys, HopObserver& observer);
   ~Hop() override;
 
@@ -66,13 +67,19 @@ class Hop : private SessionObserver, private TransportOwner {
   // The person's answer: accept the host key with this fingerprint or not.
   void answer(const std::string& fingerprint, bool accept);
   void give_up(Error error);
+  // Whoever was asked about the host key is gone: puts the question to the observer again, if it is still open.
+  void ask_again();
 
   const Host& host() const { return host_; }
   HopState state() const { return state_; }
   const Error& error() const { return error_; }
+  // Never used again while the process lives; 0 until there is a session.
+  std::uint64_t session_number() const { return session_number_; }
   Session* session() { return session_.get(); }
   const Liveness* liveness() const { return liveness_.get(); }
   double rtt_ms() const { return session_ ? session_->rtt_ms() : -1; }  // negative when not known
+  // path_component() of the hops before it and its own: the way to what lies behind.
+  std::vector<std::string> path_behind() const;
   const std::string& address() const { return address_; }  // "192.0.2.1:22" of the first hop; else "host:port"
 
  private:
@@ -85,6 +92,7 @@ class Hop : private SessionObserver, private TransportOwner {
 
   void event(HopEvent event);
   void perform(HopAction action);
+  void ask();
   void arm_deadline();
   void resolve();
   void connect();
@@ -119,6 +127,7 @@ class Hop : private SessionObserver, private TransportOwner {
   std::unique_ptr<Transport> transport_;  // until the session has it
   std::string address_;
   std::unique_ptr<Session> session_;
+  std::uint64_t session_number_ = 0;
   HostKey key_;
   std::string key_problem_;  // a known_hosts file that cannot be used
   std::unique_ptr<Login> login_;

@@ -25,13 +25,12 @@ std::string method_names(int methods) {
   return join(names, ",");
 }
 
-Login::Login(loop::Loop& loop, Session& session, const Host& host, Identities identities,
-             const std::string& agent_path)
+Login::Login(loop::Loop& loop, Session& session, const Host& host, Identities identities)
     : loop_(loop),
       session_(session),
       host_(host),
       identities_(std::move(identities)),
-      agent_path_(host.identity_agent.value_or(agent_path)),
+      agent_path_(host.identity_agent.value_or("")),
       problems_(identities_.problems),
       self_(std::make_shared<Login*>(this)) {
   const bool use_agent = !agent_path_.empty() && agent_path_ != "none" &&

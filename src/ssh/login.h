@@ -19,7 +19,7 @@ namespace tunneld::ssh {
 // at all to show, method "none", whose refusal tells what the server would take.
 class Login : public LoginSteps {
  public:
-  Login(loop::Loop& loop, Session& session, const Host& host, Identities identities, const std::string& agent_path);
+  Login(loop::Loop& loop, Session& session, const Host& host, Identities identities);
   ~Login() override;
 
   int step(ssh_session session) override;

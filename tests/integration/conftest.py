@@ -9,7 +9,8 @@ from typing import Iterator
 import pytest
 from support.lab import Lab
 from support.scale import patience
-from support.tunneld import Tunneld
+from support.terminal import Open, Terminal
+from support.tunneld import Tunneld, binary
 
 DEFAULT_LIMIT_SECONDS = 60
 REPORTS = os.environ.get("TUNNELD_SANITIZER_REPORTS", "")
@@ -71,3 +72,16 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture
 def tunneld(lab: Lab) -> Tunneld:
     return lab.tunneld
+
+
+@pytest.fixture
+def terminal(lab: Lab) -> Iterator[Open]:
+    opened: list[Terminal] = []
+
+    def open_terminal(*args: str, **environment: str) -> Terminal:
+        opened.append(Terminal([binary(), *args], lab.tunneld.environment | {"TERM": "xterm"} | environment))
+        return opened[-1]
+
+    yield open_terminal
+    for each in opened:
+        each.close()

@@ -1,32 +1,15 @@
 """On a terminal: prompts, Ctrl-C, live progress, and a daemon that survives the window."""
-from typing import Callable, Iterator
-
 import pytest
 from support import targets
 from support.lab import Lab
 from support.ports import answers
 from support.process import alive
 from support.scale import patience
-from support.terminal import CTRL_C, Terminal
+from support.terminal import CTRL_C, Open
 from support.transfers import assert_echoes
-from support.tunneld import binary
 from support.wait import Stopwatch, wait_until
 
 INTERRUPTED = 130
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def terminal(lab: Lab) -> Iterator[Open]:
-    opened: list[Terminal] = []
-
-    def open_terminal(*args: str, **environment: str) -> Terminal:
-        opened.append(Terminal([binary(), *args], lab.tunneld.environment | {"TERM": "xterm"} | environment))
-        return opened[-1]
-
-    yield open_terminal
-    for each in opened:
-        each.close()
 
 
 @pytest.mark.sanitized

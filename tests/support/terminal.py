@@ -5,7 +5,7 @@ import re
 import select
 import signal
 import time
-from typing import Sequence
+from typing import Callable, Sequence
 
 from .process import send_signal
 
@@ -96,3 +96,6 @@ class Terminal:
             send_signal(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             self.code = -signal.SIGKILL
+
+
+Open = Callable[..., Terminal]  # the fixture `terminal`: tunneld's arguments, and its environment's changes
