@@ -2,6 +2,7 @@
 from typing import Callable, Generator
 
 from ..measure import Row
+from .idle import idle
 from .queries import churn, latency
 from .throughput import throughput
 from .wan import wan
@@ -11,4 +12,5 @@ PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "latency": latency,
     "churn": churn,
     "wan": wan,
+    "idle": idle,
 }
