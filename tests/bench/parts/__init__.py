@@ -3,6 +3,7 @@ from typing import Callable, Generator
 
 from ..measure import Row
 from .idle import idle
+from .mixed import mixed
 from .queries import churn, latency
 from .throughput import throughput
 from .wan import wan
@@ -13,4 +14,5 @@ PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "churn": churn,
     "wan": wan,
     "idle": idle,
+    "mixed": mixed,
 }
