@@ -17,6 +17,7 @@ from .parts import PARTS
 
 PROMISED_SECONDS = 60
 LIMIT_SECONDS = 240  # a part that hangs has failed
+MOST_SAID = 6000  # characters of a failure; it may come with whole logs
 
 
 def _versions() -> dict[str, str]:
@@ -82,8 +83,8 @@ def main(names: list[str]) -> int:
     for name in names or PARTS:
         try:
             rows[name] = _measure(name)
-        except Exception:
-            traceback.print_exc()
+        except Exception as error:
+            print("".join(traceback.format_exception(error))[:MOST_SAID], file=sys.stderr)
             print(f"-- {name}: FAILED, its earlier rows stay", flush=True)
             failed.append(name)
     report.write([row for part in rows.values() for row in part], _versions())

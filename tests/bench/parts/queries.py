@@ -12,7 +12,7 @@ from .setting import hops_text, new_chain, new_lab, new_tools
 
 PGBENCH = "/usr/bin/pgbench"
 # Queries of each client, by how many clients there are, with 1, 2 and 3 hops: a quarter to half a second.
-LATENCY_QUERIES = {1: (3000, 1000, 800), 16: (400, 300, 200)}
+LATENCY_QUERIES = {1: (2000, 900, 600), 16: (250, 200, 150)}
 CHURN_QUERIES = {1: (40, 40, 40), 4: (8, 8, 8)}
 
 
