@@ -3,6 +3,7 @@ from typing import Callable, Generator
 
 from ..measure import Row
 from .idle import idle
+from .many import many
 from .mixed import mixed
 from .queries import churn, latency
 from .throughput import throughput
@@ -15,4 +16,5 @@ PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "wan": wan,
     "idle": idle,
     "mixed": mixed,
+    "many": many,
 }
