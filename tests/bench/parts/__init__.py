@@ -2,6 +2,7 @@
 from typing import Callable, Generator
 
 from ..measure import Row
+from .coldstart import coldstart
 from .idle import idle
 from .many import many
 from .mixed import mixed
@@ -17,4 +18,5 @@ PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "idle": idle,
     "mixed": mixed,
     "many": many,
+    "coldstart": coldstart,
 }
