@@ -3,6 +3,7 @@ from typing import Callable, Generator
 
 from ..measure import Row
 from .coldstart import coldstart
+from .hot import hot
 from .idle import idle
 from .many import many
 from .mixed import mixed
@@ -19,4 +20,5 @@ PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "mixed": mixed,
     "many": many,
     "coldstart": coldstart,
+    "hot": hot,
 }
