@@ -20,7 +20,8 @@ something on another machine.
 
 - `ssh`: `ssh -N -L ... -J ...` with tunneld's cipher ({CIPHER}), so that tools are compared and not ciphers
 - `ssh default`: the same with the cipher it prefers itself
-- `dbclient`: `dbclient -N -L ...` with the cipher and the window that it prefers
+- `dbclient`: `dbclient -N -L ...` with the cipher and the window that it prefers; the servers offer it no compression,
+  which it would ask for
 - `direct`: without any tunnel, the limit
 - `wanted` bounds the ratio, or where it says "itself" tunneld's own figure
 """

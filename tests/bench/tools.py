@@ -6,7 +6,7 @@ from support.dbclient import Dbclient
 from support.lab import Lab
 from support.openssh_client import CIPHER, OpensshClient
 from support.proc import pss_bytes
-from support.process import descendants_of
+from support.process import Server, descendants_of
 from support.sshd import SshServer
 
 
@@ -49,6 +49,15 @@ class Tunneld:
         self.lab.tunneld.ok("down", self.profile, "--drain=0s")
 
 
+def _start(client: Server) -> None:
+    """Nobody else knows of it before it is ready."""
+    try:
+        client.start()
+    except BaseException:
+        client.stop()
+        raise
+
+
 def openssh_client(
     lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str], folder: str = "ssh", cipher: str | None = CIPHER
 ) -> OpensshClient:
@@ -64,7 +73,7 @@ class Openssh:
         self, lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str], cipher: str | None = CIPHER
     ) -> None:
         self.client = openssh_client(lab, hops, forwards, self.name.replace(" ", "-"), cipher)
-        self.client.start()
+        _start(self.client)
         self.ports = self.client.ports
 
     def pids(self) -> set[int]:
@@ -92,7 +101,7 @@ class DropbearClient:
         (hop,) = hops
         port = int(lab.hosts[hop.name]["port"])
         self.client = Dbclient(lab.folder / "dbclient", hop, lab.keys[hop.name], forwards, port)
-        self.client.start()
+        _start(self.client)
         self.ports = self.client.ports
 
     def pids(self) -> set[int]:

@@ -63,8 +63,8 @@ class _Openssh:
 
     def ms(self) -> float:
         begun = time.monotonic()
-        self.client.launch()
         try:
+            self.client.launch()
             return _ms_until_first_byte(begun, self.client.ports["echo"])
         finally:
             self.client.stop()
