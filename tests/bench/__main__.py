@@ -79,7 +79,7 @@ def main(names: list[str]) -> int:
         return 2
     _prepare()
     rows = {name: [row for row in report.earlier() if row.part == name] for name in PARTS}
-    failed = []
+    versions, failed = _versions(), []
     for name in names or PARTS:
         try:
             rows[name] = _measure(name)
@@ -87,7 +87,7 @@ def main(names: list[str]) -> int:
             print("".join(traceback.format_exception(error))[:MOST_SAID], file=sys.stderr)
             print(f"-- {name}: FAILED, its earlier rows stay", flush=True)
             failed.append(name)
-    report.write([row for part in rows.values() for row in part], _versions())
+        report.write([row for part in rows.values() for row in part], versions)
     if failed:
         print(f"FAILED: {' '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

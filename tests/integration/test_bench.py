@@ -83,14 +83,14 @@ def test_a_part_that_fails_is_named_keeps_its_rows_and_does_not_stop_the_others(
             ended.append("broken")
 
     fresh, old = replace(ROW, part="good"), replace(ROW, part="broken", unit="s")
-    written: list[Row] = []
+    written: list[list[Row]] = []
     monkeypatch.setattr(bench, "PARTS", {"broken": broken, "good": lambda: (row for row in [fresh])})
     monkeypatch.setattr(bench, "_versions", dict)
     monkeypatch.setattr(bench, "_prepare", lambda: None)
     monkeypatch.setattr(report, "earlier", lambda: [old, replace(fresh, unit="s")])
-    monkeypatch.setattr(report, "write", lambda rows, versions: written.extend(rows))
+    monkeypatch.setattr(report, "write", lambda rows, versions: written.append(rows))
     assert bench.main([]) == 1
-    assert written == [old, fresh] and ended == ["broken"]
+    assert written[-1] == [old, fresh] and ended == ["broken"]
     assert "FAILED: broken" in capsys.readouterr().err
 
 
