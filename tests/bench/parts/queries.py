@@ -11,9 +11,9 @@ from ..tools import DropbearClient, Tool
 from .setting import hops_text, new_chain, new_lab, new_tools
 
 PGBENCH = "/usr/bin/pgbench"
-# Queries of each client, by how many clients there are, with 1, 2 and 3 hops: a quarter to half a second.
+# Queries of each client, by how many clients there are, with 1, 2 and 3 hops: half a second or so.
 LATENCY_QUERIES = {1: (2000, 900, 600), 16: (250, 200, 150)}
-CHURN_QUERIES = {1: (40, 40, 40), 4: (8, 8, 8)}
+CHURN_QUERIES = {1: (30, 30, 30), 4: (6, 6, 6)}
 
 
 def _fill(server: Postgres) -> None:
