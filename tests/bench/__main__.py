@@ -1,61 +1,75 @@
-"""Runs parts, prints each row as soon as it is there, and writes them down. Parts that are not run keep their rows."""
-import json
+"""Runs parts, prints each row as soon as it is there, and writes them down. Parts that are not run, or fail, keep
+the rows that they had."""
+import resource
+import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
-from pathlib import Path
+import traceback
+from contextlib import closing, contextmanager
+from typing import Any, Iterator
 
-from support.openssh_client import CIPHER
 from support.tunneld import binary
 
-from .measure import REPETITIONS, Row
-from .parts import PARTS, WAN_REPETITIONS
+from . import report
+from .measure import Row
+from .parts import PARTS
 
-FOLDER = Path(__file__).parent
-JSON_FILE = FOLDER / "results.json"
-TABLE_FILE = FOLDER / "RESULTS.md"
+PROMISED_SECONDS = 60
+LIMIT_SECONDS = 240  # a part that hangs has failed
+MOST_SAID = 6000  # characters of a failure; it may come with whole logs
 
 
 def _versions() -> dict[str, str]:
-    ssh = subprocess.run(["ssh", "-V"], capture_output=True, text=True).stderr.strip()
-    tunneld = subprocess.run([binary(), "--version"], capture_output=True, text=True).stdout.splitlines()[0]
-    return {"tunneld": tunneld, "ssh": ssh}
+    def said(*command: str) -> str:
+        done = subprocess.run(command, capture_output=True, text=True)
+        return (done.stdout + done.stderr).splitlines()[0].strip()
+
+    return {
+        "tunneld": said(binary(), "--version"),
+        "ssh": said("ssh", "-V"),
+        "dbclient": said("dbclient", "-V"),
+    }
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def _prepare() -> None:
+    """The first Ctrl-C or SIGTERM unwinds, and so ends whatever was started; more of them do not disturb that. The
+    servers inherit as many descriptors as may be had."""
+
+    def unwind(number: int, _: Any) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, unwind)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _cells(row: Row) -> list[str]:
-    ratio = f"{row.ratio:.2f}" if row.ratio is not None else ""
-    verdict = {True: "yes", False: "**no**", None: ""}[row.holds]
-    values = [_number(row.medians[tool]) if tool in row.medians else "" for tool in ("tunneld", "ssh", "direct")]
-    return [row.part, f"{row.what}, {row.unit}", *values, ratio, row.wanted, verdict]
+@contextmanager
+def _limited(name: str) -> Iterator[None]:
+    def expired(*_: Any) -> None:
+        raise TimeoutError(f"{name} has not ended within {LIMIT_SECONDS} s")
+
+    handler, left = signal.signal(signal.SIGALRM, expired), signal.alarm(LIMIT_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(left)
+        signal.signal(signal.SIGALRM, handler)
 
 
-def _table(rows: list[Row], versions: dict[str, str]) -> str:
-    head = ["part", "what", "tunneld", "ssh", "direct", "tunneld / ssh", "wanted", "holds"]
-    lines = [
-        "# tunneld and OpenSSH's client, side by side",
-        "",
-        "Made by `tests/bench/run`. Both tools stand over the same sshd servers on one machine and are measured in turn;",
-        f"each figure is the median of {REPETITIONS} (wan: {WAN_REPETITIONS}). Only the ratios mean something on another machine. `ssh` is one",
-        f"`ssh -N -L ... -J ...` with tunneld's cipher ({CIPHER}); `direct` is without any tunnel.",
-        "",
-        *(f"- {name}: {version}" for name, version in versions.items()),
-        "",
-        "| " + " | ".join(head) + " |",
-        "|" + "---|" * len(head),
-        *("| " + " | ".join(_cells(row)) + " |" for row in rows),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _earlier() -> list[Row]:
-    if not JSON_FILE.exists():
-        return []
-    return [Row(**row) for row in json.loads(JSON_FILE.read_text())["rows"]]
+def _measure(name: str) -> list[Row]:
+    begun, rows = time.monotonic(), []
+    with _limited(name), closing(PARTS[name]()) as part:
+        for row in part:
+            rows.append(row)
+            print(report.line(row), flush=True)
+    seconds = time.monotonic() - begun
+    late = f", more than the {PROMISED_SECONDS} s it may take" if seconds > PROMISED_SECONDS else ""
+    print(f"-- {name}: {seconds:.0f} s{late}", flush=True)
+    return rows
 
 
 def main(names: list[str]) -> int:
@@ -63,21 +77,21 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no such part: {' '.join(unknown)}; there are: {' '.join(PARTS)}", file=sys.stderr)
         return 2
-    rows = {name: [row for row in _earlier() if row.part == name] for name in PARTS}
+    _prepare()
+    rows = {name: [row for row in report.earlier() if row.part == name] for name in PARTS}
+    versions, failed = _versions(), []
     for name in names or PARTS:
-        begun = time.monotonic()
-        rows[name] = []
-        for row in PARTS[name]():
-            rows[name].append(row)
-            print("  ".join(cell for cell in _cells(row) if cell), flush=True)
-        print(f"-- {name}: {time.monotonic() - begun:.0f} s", flush=True)
-    every = [row for part in rows.values() for row in part]
-    versions = _versions()
-    JSON_FILE.write_text(
-        json.dumps({"schema": 1, "versions": versions, "rows": [asdict(row) for row in every]}, indent=1) + "\n"
-    )
-    TABLE_FILE.write_text(_table(every, versions))
-    return 0
+        try:
+            rows[name] = _measure(name)
+        except Exception as error:
+            print("".join(traceback.format_exception(error))[:MOST_SAID], file=sys.stderr)
+            print(f"-- {name}: FAILED, its earlier rows stay", flush=True)
+            failed.append(name)
+        report.write([row for part in rows.values() for row in part], versions)
+    if failed:
+        print(f"FAILED: {' '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

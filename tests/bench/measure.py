@@ -1,48 +1,69 @@
-"""Taking turns: A B A B, medians, and ratios of what was measured in the same minutes."""
+"""Taking turns: A B A B, medians, and what a row promises."""
+import math
 import statistics
 from dataclasses import dataclass
-from typing import Callable, Sequence
-
-from .tools import Tool
+from typing import Callable, Protocol, Sequence, TypeVar
 
 REPETITIONS = 5
 
 
+class Named(Protocol):
+    name: str
+
+
+Subject = TypeVar("Subject", bound=Named)
+
+
 @dataclass
 class Row:
-    """One line of the table. `wanted`: the ratio to ssh that the tool promises, with its comparison."""
+    """One line of the table. `wanted`: a comparison and a bound, on what `bounds` says: the ratio of tunneld's figure
+    to ssh's, or tunneld's figure itself. `repetitions`: how many measurements the medians are of."""
 
     part: str
     what: str
     unit: str
     medians: dict[str, float]
     wanted: str = ""
+    bounds: str = "ratio"  # or "figure"
+    repetitions: int = REPETITIONS
 
     @property
     def ratio(self) -> float | None:
-        if "ssh" not in self.medians or not self.medians["ssh"]:
+        if "tunneld" not in self.medians or not self.medians.get("ssh"):
             return None
         return self.medians["tunneld"] / self.medians["ssh"]
 
     @property
     def holds(self) -> bool | None:
-        if not self.wanted or self.ratio is None:
+        value = self.ratio if self.bounds == "ratio" else self.medians.get("tunneld")
+        if not self.wanted or value is None:
             return None
         comparison, bound = self.wanted.split()
-        return self.ratio >= float(bound) if comparison == ">=" else self.ratio <= float(bound)
+        return value >= float(bound) if comparison == ">=" else value <= float(bound)
+
+
+Medians = dict[str, dict[str, float]]  # by figure, then by tool
 
 
 def take_turns(
-    tools: Sequence[Tool], measure: Callable[[Tool], dict[str, float]], repetitions: int = REPETITIONS
-) -> dict[str, dict[str, float]]:
-    """Medians by figure, then by tool. The first round warms up and does not count."""
+    subjects: Sequence[Subject],
+    measure: Callable[[Subject], dict[str, float]],
+    repetitions: int = REPETITIONS,
+    warm_up: bool = True,
+) -> Medians:
+    """`warm_up`: a first round that does not count."""
     taken: dict[str, dict[str, list[float]]] = {}
-    for repetition in range(repetitions + 1):
-        for tool in tools:
-            for figure, value in measure(tool).items():
-                if repetition > 0:
-                    taken.setdefault(figure, {}).setdefault(tool.name, []).append(value)
+    for turn in range(repetitions + warm_up):
+        for subject in subjects:
+            for figure, value in measure(subject).items():
+                if turn >= warm_up:
+                    taken.setdefault(figure, {}).setdefault(subject.name, []).append(value)
     return {
-        figure: {tool: statistics.median(values) for tool, values in by_tool.items()}
-        for figure, by_tool in taken.items()
+        figure: {name: statistics.median(values) for name, values in by_name.items()}
+        for figure, by_name in taken.items()
     }
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest of the values that is not below `percent` of them."""
+    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]

@@ -1,13 +1,38 @@
-"""What stands behind the tunnels while they are measured: servers in processes of their own, so that no tool waits for
-this program's interpreter, and as cheap as the kernel allows, so that the tools get the processors."""
+"""What stands behind the tunnels while they are measured: servers in processes of their own, so that no tool waits
+for this program's interpreter, and as cheap as the kernel allows, so that the tools get the processors."""
+import functools
 import multiprocessing
 import os
 import selectors
+import signal
 import socket
 import tempfile
-from typing import Callable
+import threading
+from typing import BinaryIO, Callable
 
 PIECE = 1 << 20
+FILE_BYTES = 1 << 24
+
+
+def in_child() -> None:
+    """A process of the benchmark leaves its end to the one that started it: a Ctrl-C reaches both."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def endless() -> bytes:
+    """The request for a source's longest answer."""
+    return b"%d\n" % (1 << 40)
+
+
+@functools.cache
+def _zeros() -> BinaryIO:
+    """A file that is in memory already, one for each process."""
+    file = tempfile.TemporaryFile(dir="/dev/shm")
+    file.write(bytes(FILE_BYTES))
+    file.flush()
+    return file
 
 
 def _source(connection: socket.socket) -> None:
@@ -15,11 +40,9 @@ def _source(connection: socket.socket) -> None:
     line = connection.makefile("rb").readline()
     if not line:
         return  # somebody looked whether the port answers
-    count = int(line)
-    with tempfile.TemporaryFile(dir="/dev/shm") as file:
-        os.truncate(file.fileno(), count)
-        while (sent := os.sendfile(connection.fileno(), file.fileno(), None, count)) > 0:
-            count -= sent
+    left, file = int(line), _zeros().fileno()
+    while left > 0:
+        left -= os.sendfile(connection.fileno(), file, 0, min(left, FILE_BYTES))
 
 
 def _sink(connection: socket.socket) -> None:
@@ -38,8 +61,6 @@ def discard(connection: socket.socket) -> int:
 
 
 def _serve_threaded(listener: socket.socket, handler: Callable[[socket.socket], None]) -> None:
-    import threading
-
     def run(connection: socket.socket) -> None:
         with connection:
             try:
@@ -82,10 +103,10 @@ class Peer:
         listener.listen(4096)
         self.address = f"127.0.0.1:{listener.getsockname()[1]}"
         if kind == "echo":
-            self._process = multiprocessing.Process(target=_serve_echo, args=(listener,), daemon=True)
+            serve = lambda: _serve_echo(listener)
         else:
-            handler = {"source": _source, "sink": _sink}[kind]
-            self._process = multiprocessing.Process(target=_serve_threaded, args=(listener, handler), daemon=True)
+            serve = lambda: _serve_threaded(listener, {"source": _source, "sink": _sink}[kind])
+        self._process = multiprocessing.Process(target=lambda: (in_child(), serve()), daemon=True)
         self._process.start()
         listener.close()
 

@@ -1,14 +1,13 @@
 """The tools that are compared, behind one face: start over a chain of hops, tell local ports and processes, stop."""
-import os
-import socket
+from pathlib import Path
 from typing import Protocol, Sequence
 
+from support.dbclient import Dbclient
 from support.lab import Lab
-from support.openssh_client import OpensshClient
-from support.process import descendants_of
+from support.openssh_client import CIPHER, OpensshClient
+from support.proc import pss_bytes
+from support.process import Server, descendants_of
 from support.sshd import SshServer
-
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Tool(Protocol):
@@ -50,14 +49,31 @@ class Tunneld:
         self.lab.tunneld.ok("down", self.profile, "--drain=0s")
 
 
+def _start(client: Server) -> None:
+    """Nobody else knows of it before it is ready."""
+    try:
+        client.start()
+    except BaseException:
+        client.stop()
+        raise
+
+
+def openssh_client(
+    lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str], folder: str = "ssh", cipher: str | None = CIPHER
+) -> OpensshClient:
+    keys = [lab.keys[hop.name] for hop in hops]
+    first_port = int(lab.hosts[hops[0].name]["port"])
+    return OpensshClient(lab.folder / folder, hops, keys, forwards, first_port, cipher)
+
+
 class Openssh:
     name = "ssh"
 
-    def __init__(self, lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str]) -> None:
-        keys = [lab.keys[hop.name] for hop in hops]
-        first_port = int(lab.hosts[hops[0].name]["port"])
-        self.client = OpensshClient(lab.folder / "ssh", hops, keys, forwards, first_port)
-        self.client.start()
+    def __init__(
+        self, lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str], cipher: str | None = CIPHER
+    ) -> None:
+        self.client = openssh_client(lab, hops, forwards, self.name.replace(" ", "-"), cipher)
+        _start(self.client)
         self.ports = self.client.ports
 
     def pids(self) -> set[int]:
@@ -67,17 +83,40 @@ class Openssh:
         self.client.stop()
 
 
-def connect(tool: Tool, forward: str) -> socket.socket:
-    sock = socket.create_connection(("127.0.0.1", tool.ports[forward]), timeout=60)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
+class OpensshDefault(Openssh):
+    """What one gets who types `ssh -L`."""
+
+    name = "ssh default"
+
+    def __init__(self, lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str]) -> None:
+        super().__init__(lab, hops, forwards, cipher=None)
+
+
+class DropbearClient:
+    """Over one hop."""
+
+    name = "dbclient"
+
+    def __init__(self, lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str]) -> None:
+        (hop,) = hops
+        port = int(lab.hosts[hop.name]["port"])
+        self.client = Dbclient(lab.folder / "dbclient", hop, lab.keys[hop.name], forwards, port)
+        _start(self.client)
+        self.ports = self.client.ports
+
+    def pids(self) -> set[int]:
+        return {self.client.pid} | descendants_of(self.client.pid)
+
+    def stop(self) -> None:
+        self.client.stop()
 
 
 def cpu_seconds(pids: set[int]) -> float:
-    """User and system time of these processes so far."""
-    total = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/stat") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+    """Time that these processes' threads have been on a processor (/proc/PID/schedstat, in ns)."""
+    threads = (thread for pid in pids for thread in Path(f"/proc/{pid}/task").iterdir())
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+def memory_bytes(pids: set[int]) -> int:
+    """PSS: what two of them share counts once."""
+    return sum(pss_bytes(pid) for pid in pids)

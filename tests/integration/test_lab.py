@@ -5,6 +5,7 @@ from typing import Iterator
 
 import pytest
 from support import targets
+from support.dbclient import Dbclient
 from support.lab import Lab
 from support.ports import answers, free_port
 from support.postgres import psql
@@ -65,6 +66,18 @@ def test_each_ssh_server_forwards_for_openssh_client(lab: Lab, ssh_forward, kind
         client.shutdown(socket.SHUT_WR)
         assert receive_digest(client, 1_000_000) == (1_000_000, pattern_digest(1_000_000))
         assert receive_exactly(client, 64).decode() == pattern_digest(500_000)
+
+
+def test_dropbears_client_forwards(lab: Lab) -> None:
+    server, target = lab.sshd(), lab.target(targets.echo)
+    client = Dbclient(lab.folder / "dbclient", server, lab.keys[server.name], {"echo": target.address}, server.port)
+    client.start()
+    try:
+        with socket.create_connection(("127.0.0.1", client.ports["echo"]), timeout=20) as sock:
+            sock.sendall(b"x")
+            assert sock.recv(1) == b"x"
+    finally:
+        client.stop()
 
 
 def test_killing_an_sshd_ends_its_sessions_and_frees_its_port(lab: Lab, ssh_forward) -> None:

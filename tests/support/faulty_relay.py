@@ -84,10 +84,10 @@ class FaultyRelay:
         self.cut()
 
         async def end() -> None:
-            others = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+            while others := asyncio.all_tasks(self._loop) - {asyncio.current_task()}:  # one may start another
+                for task in others:
+                    task.cancel()
+                await asyncio.gather(*others, return_exceptions=True)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)

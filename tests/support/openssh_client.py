@@ -17,14 +17,22 @@ class OpensshClient(Server):
     """`ssh -N` with a LocalForward for each target, through each hop but the last as a ProxyJump."""
 
     def __init__(
-        self, folder: Path, hops: Sequence[SshServer], keys: Sequence[Key], forwards: dict[str, str], first_port: int
+        self,
+        folder: Path,
+        hops: Sequence[SshServer],
+        keys: Sequence[Key],
+        forwards: dict[str, str],
+        first_port: int,
+        cipher: str | None = CIPHER,
     ) -> None:
-        """`forwards`: names to the targets' addresses; `first_port`: where the first hop is reached."""
+        """`forwards`: names to the targets' addresses; `first_port`: where the first hop is reached; `cipher`: None
+        for those that it asks for by itself."""
         super().__init__(folder, "ssh")
         self.hops = hops
         self.keys = keys
         self.forwards = forwards
         self.first_port = first_port
+        self.cipher = cipher
         self.ports = {name: free_port() for name in forwards}
 
     def write_config(self) -> None:
@@ -45,7 +53,7 @@ class OpensshClient(Server):
         lines += [
             "Host *",
             f"User {USER}",
-            f"Ciphers {CIPHER}",
+            *([f"Ciphers {self.cipher}"] if self.cipher else []),
             "IdentitiesOnly yes",
             "IdentityAgent none",
             f"UserKnownHostsFile {known_hosts}",

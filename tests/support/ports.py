@@ -6,9 +6,10 @@ import socket
 
 # Below Linux's range for outgoing connections (32768 on), so that no client's own end sits on one.
 LOWEST, HIGHEST = 20_000, 32_000
-# Test processes that run side by side (pytest-xdist: gw0, gw1, ...) have a share each.
-_SHARES = 8
-_share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
+# Test processes that run side by side (pytest-xdist: gw0, gw1, ...) have a share each; one that runs alone has all.
+_worker = os.environ.get("PYTEST_XDIST_WORKER")
+_SHARES = 8 if _worker else 1
+_share = int(_worker.removeprefix("gw")) % _SHARES if _worker else 0
 _WIDTH = (HIGHEST - LOWEST) // _SHARES
 _random = random.Random(os.getpid())
 _given: set[int] = set()

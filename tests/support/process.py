@@ -78,6 +78,11 @@ class Server:
         raise NotImplementedError
 
     def start(self) -> None:
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
+        """Only starts it; wait_ready() waits until it is ready."""
         assert self.process is None, f"{self.name} runs already"
         self._log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
@@ -91,6 +96,8 @@ class Server:
                 | {"RES_OPTIONS": "timeout:1 attempts:1"},  # sshd stands still while it resolves
                 cwd=self.folder,
             )
+
+    def wait_ready(self) -> None:
         wait_until(self._ready_or_dead, 30, f"{self.name} listens; its log:\n{self.log()}")
 
     def _ready_or_dead(self) -> bool:

@@ -1,0 +1,24 @@
+"""The parts of the benchmark. Each sets up labs of its own, gives its rows one by one, and takes under a minute."""
+from typing import Callable, Generator
+
+from ..measure import Row
+from .coldstart import coldstart
+from .hot import hot
+from .idle import idle
+from .many import many
+from .mixed import mixed
+from .queries import churn, latency
+from .throughput import throughput
+from .wan import wan
+
+PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
+    "throughput": throughput,
+    "latency": latency,
+    "churn": churn,
+    "wan": wan,
+    "idle": idle,
+    "mixed": mixed,
+    "many": many,
+    "coldstart": coldstart,
+    "hot": hot,
+}

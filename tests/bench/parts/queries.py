@@ -1,0 +1,64 @@
+"""pgbench: small queries, over connections that stand (latency) or each over one of its own (churn)."""
+import re
+import subprocess
+from contextlib import ExitStack
+from typing import Generator
+
+from support.postgres import Postgres, client_environment
+
+from ..measure import Row, take_turns
+from ..tools import DropbearClient, Tool
+from .setting import hops_text, new_chain, new_lab, new_tools
+
+PGBENCH = "/usr/bin/pgbench"
+# Queries of each client, by how many clients there are, with 1, 2 and 3 hops: half a second or so.
+LATENCY_QUERIES = {1: (2000, 900, 600), 16: (250, 200, 150)}
+CHURN_QUERIES = {1: (30, 30, 30), 4: (6, 6, 6)}
+
+
+def _fill(server: Postgres) -> None:
+    subprocess.run(
+        [PGBENCH, "-i", "-q", "-s", "1"],
+        env=client_environment("127.0.0.1", server.port),
+        capture_output=True,
+        check=True,
+    )
+
+
+def _pgbench(tool: Tool, clients: int, queries: int, *options: str) -> dict[str, float]:
+    command = [PGBENCH, "-n", "-S", "-c", str(clients), "-j", "1", "-t", str(queries), *options]
+    environment = client_environment("127.0.0.1", tool.ports["postgres"])
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    found = re.search(r"tps = ([0-9.]+)", done.stdout)
+    assert done.returncode == 0 and found, f"{tool.name}: {done.stdout}{done.stderr}"
+    return {"tps": float(found[1])}
+
+
+def _queries(
+    part: str, queries: dict[int, tuple[int, int, int]], wanted: dict[tuple[int, int], str], *options: str
+) -> Generator[Row, None, None]:
+    """`wanted`: by clients and hops."""
+    with ExitStack() as stack:
+        server = new_lab(stack).postgres()
+        _fill(server)
+        for hops in (1, 2, 3):
+            with ExitStack() as inner:
+                lab = new_lab(inner)
+                forwards = {"postgres": f"127.0.0.1:{server.port}"}
+                more = [DropbearClient] if hops == 1 else []
+                tools = new_tools(inner, lab, new_chain(lab, hops), forwards, more)
+                for clients, by_hops in queries.items():
+                    each = by_hops[hops - 1]
+                    medians = take_turns(tools, lambda tool: _pgbench(tool, clients, each, *options))["tps"]
+                    what = f"{clients} client{'s' if clients > 1 else ''}, {hops_text(hops)}"
+                    yield Row(part, what, "tps", medians, wanted.get((clients, hops), ""))
+
+
+def latency() -> Generator[Row, None, None]:
+    wanted = {(1, 2): ">= 1.2", (1, 3): ">= 1.2", (16, 2): ">= 1.4", (16, 3): ">= 1.4"}
+    yield from _queries("latency", LATENCY_QUERIES, wanted)
+
+
+def churn() -> Generator[Row, None, None]:
+    wanted = {(clients, hops): bound for hops in (1, 2, 3) for clients, bound in ((1, ">= 0.9"), (4, ">= 4"))}
+    yield from _queries("churn", CHURN_QUERIES, wanted, "-C")

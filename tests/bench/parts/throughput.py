@@ -1,0 +1,45 @@
+"""Bulk streams, one at a time."""
+import time
+from contextlib import ExitStack
+from typing import Generator
+
+from ..measure import Row, take_turns
+from ..peers import discard
+from ..tools import DropbearClient, OpensshDefault, Tool, cpu_seconds
+from ..traffic import connect, upload
+from .setting import GB, MB, hops_text, new_chain, new_lab, new_peers, new_tools
+
+BULK = {1: 120 * MB, 2: 70 * MB, 3: 50 * MB}  # by hops: a quarter to half a second each
+WANTED = {"up": (">= 1.3", ">= 1.3", ">= 1.5"), "down": (">= 1.1", ">= 1.2", ">= 1.3")}
+WANTED_CPU = ("<= 0.75", "<= 0.65", "<= 0.6")
+
+
+def _bulk(tool: Tool, direction: str, count: int) -> dict[str, float]:
+    pids = tool.pids()
+    with connect(tool, {"up": "sink", "down": "source"}[direction]) as sock:
+        before, begun = cpu_seconds(pids), time.monotonic()
+        if direction == "up":
+            moved = upload(sock, count)
+        else:
+            sock.sendall(b"%d\n" % count)
+            moved = discard(sock)
+            assert moved == count, f"{moved} bytes have come of {count}"
+        seconds, spent = time.monotonic() - begun, cpu_seconds(pids) - before
+    figures = {"MB/s": moved / MB / seconds}
+    if pids:
+        figures["CPU s/GB"] = spent / (moved / GB)
+    return figures
+
+
+def throughput() -> Generator[Row, None, None]:
+    for hops in (1, 2, 3):
+        with ExitStack() as stack:
+            lab = new_lab(stack)
+            forwards = new_peers(stack, "source", "sink")
+            more = [OpensshDefault, DropbearClient] if hops == 1 else [OpensshDefault]
+            tools = new_tools(stack, lab, new_chain(lab, hops), forwards, more)
+            for direction in ("up", "down"):
+                taken = take_turns(tools, lambda tool: _bulk(tool, direction, BULK[hops]))
+                for unit, medians in taken.items():
+                    bound = WANTED[direction][hops - 1] if unit == "MB/s" else WANTED_CPU[hops - 1]
+                    yield Row("throughput", f"{direction}, {hops_text(hops)}", unit, medians, bound)

@@ -1,0 +1,73 @@
+"""The rows as people and programs read them: RESULTS.md and results.json."""
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from support.openssh_client import CIPHER
+
+from .measure import Row
+
+FOLDER = Path(__file__).parent
+JSON_FILE = FOLDER / "results.json"
+TABLE_FILE = FOLDER / "RESULTS.md"
+TOOLS = ("tunneld", "ssh", "ssh default", "dbclient", "direct")
+HEAD = ["part", "what", *TOOLS, "tunneld / ssh", "wanted", "holds", "of"]
+TEXT = f"""# tunneld and OpenSSH's client, side by side
+
+Made by `tests/bench/run`. The tools stand over the same sshd servers on one machine and are measured in turn; each
+figure is the median of as many measurements as the column `of` says (`direct` in wan: 1). Only the ratios mean
+something on another machine.
+
+- `ssh`: `ssh -N -L ... -J ...` with tunneld's cipher ({CIPHER}), so that tools are compared and not ciphers
+- `ssh default`: the same with the cipher it prefers itself
+- `dbclient`: `dbclient -N -L ...` with the cipher and the window that it prefers; the servers offer it no compression,
+  which it would ask for
+- `direct`: without any tunnel, the limit
+- `wanted` bounds the ratio, or where it says "itself" tunneld's own figure
+"""
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def cells(row: Row) -> list[str]:
+    ratio = f"{row.ratio:.3g}" if row.ratio is not None else ""
+    verdict = {True: "yes", False: "**no**", None: ""}[row.holds]
+    wanted = f"itself {row.wanted}" if row.bounds == "figure" and row.wanted else row.wanted
+    values = [number(row.medians[tool]) if tool in row.medians else "" for tool in TOOLS]
+    return [row.part, f"{row.what}, {row.unit}", *values, ratio, wanted, verdict, str(row.repetitions)]
+
+
+def line(row: Row) -> str:
+    """For the terminal, as soon as the row is there."""
+    named = [f"{tool} {number(row.medians[tool])}" for tool in TOOLS if tool in row.medians]
+    ratio, wanted, verdict = cells(row)[-4:-1]
+    shown = [f"{row.part}: {row.what}, {row.unit}:", *named, f"ratio {ratio}" if ratio else ""]
+    if verdict:
+        shown.append(f"(wanted {wanted}: {verdict.strip('*')})")
+    return "  ".join(filter(None, shown))
+
+
+def table(rows: list[Row], versions: dict[str, str]) -> str:
+    lines = [
+        TEXT,
+        *(f"- {name}: {version}" for name, version in versions.items()),
+        "",
+        "| " + " | ".join(HEAD) + " |",
+        "|" + "---|" * len(HEAD),
+        *("| " + " | ".join(cells(row)) + " |" for row in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def earlier() -> list[Row]:
+    if not JSON_FILE.exists():
+        return []
+    return [Row(**row) for row in json.loads(JSON_FILE.read_text())["rows"]]
+
+
+def write(rows: list[Row], versions: dict[str, str]) -> None:
+    document = {"schema": 1, "versions": versions, "rows": [asdict(row) for row in rows]}
+    JSON_FILE.write_text(json.dumps(document, indent=1) + "\n")
+    TABLE_FILE.write_text(table(rows, versions))
