@@ -13,8 +13,6 @@ namespace {
 // What may wait for the session inside before the channel's window is left to close. It reads everything at
 // each turn, so that this much comes only while a worker has it.
 constexpr std::size_t kInputLimit = 256 * 1024;
-// More than this is not kept for the next time.
-constexpr std::size_t kKeptBytes = 256 * 1024;
 
 }  // namespace
 
@@ -61,7 +59,7 @@ std::size_t ChannelTransport::channel_data(const char* data, std::size_t size) {
   const std::size_t unread = input.size() - (lent_ ? 0 : read_);
   stalled_ = unread + size > kInputLimit;
   if (stalled_) return 0;
-  if (!lent_ && unread == 0) forget_read();
+  if (!lent_ && read_ >= unread) forget_read();
   input.append(data, size);
   return size;
 }
@@ -115,11 +113,9 @@ void ChannelTransport::fill() {
 }
 
 void ChannelTransport::forget_read() {
-  if (input_.capacity() > kKeptBytes)
-    std::string().swap(input_);
-  else
-    input_.clear();
+  input_.erase(0, read_);
   read_ = 0;
+  if (input_.empty() && input_.capacity() > kInputLimit) std::string().swap(input_);
 }
 
 void ChannelTransport::watch_writable(bool on) {

@@ -13,14 +13,16 @@
 namespace tunneld::ssh {
 namespace {
 
-// One read from the local side, and so the most that can be left over when a key exchange begins in between.
-constexpr std::size_t kReadBytes = 64 * 1024;
-// Reads of one wake-up: a busy client lets the others have their turn after this much.
-constexpr int kReadsPerWake = 4;
+// One read from the local side, and so the most that can be left over when a key exchange begins in between. Two of the
+// largest packets that libssh makes (32,758 bytes: what OpenSSH's servers take, less 10), each short enough that its
+// ciphertext still fits into one packet of the session before, and so on for four hops. One a wake-up: what is read is
+// encrypted and sent while it is in the processor's cache, and the next client has its turn.
+constexpr std::size_t kReadBytes = 2 * 32'600;
 // What waits for a slow local side before the channel's window is left to close.
 constexpr std::size_t kDownloadQueueLimit = 256 * 1024;
 
 thread_local std::array<char, kReadBytes> t_scratch;
+thread_local std::string t_spare_queue;  // the last download queue that ran empty, for whoever needs one next
 
 }  // namespace
 
@@ -68,16 +70,27 @@ void Relay::channel_refused(std::uint32_t reason, const std::string& text) {
 std::size_t Relay::channel_data(const char* data, std::size_t size) {
   if (download_stalled_) return 0;
   if (local_failed_) return size;
-  const std::size_t sent = download_queue_.empty() ? send_local(data, size) : 0;
-  const std::size_t rest = size - sent;
-  if (rest == 0 || local_failed_) return size;
-  const bool fits = download_queue_.size() - download_sent_ + rest <= kDownloadQueueLimit;
-  if (fits)
-    download_queue_.append(data + sent, rest);
-  else
-    download_stalled_ = true;
+  std::size_t sent = 0;
+  // With more to come in this turn, the pieces are gathered: one large send costs less than many small ones.
+  if (download_queue_.empty() && !session_->more_to_read()) {
+    sent = send_local(data, size);
+    if (sent == size || local_failed_) return size;
+    block_download();
+  }
+  if (!download_blocked_) channel_->ask_for_news();
+  download_stalled_ = download_queue_.size() - download_sent_ + size - sent > kDownloadQueueLimit;
+  if (download_stalled_) return sent;
+  if (download_queue_.empty()) {
+    if (download_queue_.capacity() < t_spare_queue.capacity()) download_queue_.swap(t_spare_queue);
+    download_queue_.reserve(kDownloadQueueLimit);
+  }
+  download_queue_.append(data + sent, size - sent);
+  return size;
+}
+
+void Relay::block_download() {
+  download_blocked_ = true;
   update_mask();
-  return fits ? size : sent;
 }
 
 // A callback of libssh may be on the stack: a failure is noted, and acted upon later.
@@ -96,6 +109,8 @@ std::size_t Relay::send_local(const char* data, std::size_t size) {
 
 void Relay::channel_news() {
   if (local_failed_) return event(RelayEvent::local_reset);
+  if (!download_blocked_) write_local();
+  if (state_.over || channel_ == nullptr) return;
   if (channel_->remote_eof()) event(RelayEvent::remote_eof);
   if (!state_.over && channel_->remote_closed()) event(RelayEvent::remote_close);
 }
@@ -103,19 +118,15 @@ void Relay::channel_news() {
 void Relay::channel_lost() {
   channel_ = nullptr;
   // The server had sent everything and closed: nothing is lost as long as we have it.
-  if (state_.remote_closed && !download_stalled_) return;
-  event(RelayEvent::session_lost);
+  if (!state_.remote_closed || download_stalled_) return event(RelayEvent::session_lost);
+  if (!download_blocked_) write_local();
 }
 
 void Relay::channel_writable() {
   upload_blocked_ = false;
   if (!upload_rest_.empty()) {
     upload_rest_.erase(0, channel_->write(upload_rest_.data(), upload_rest_.size()));
-    if (!upload_rest_.empty()) {
-      upload_blocked_ = true;
-      channel_->wait_writable();
-      return;
-    }
+    if (!upload_rest_.empty()) return wait_for_channel();
     upload_rest_.shrink_to_fit();
   }
   event(RelayEvent::upload_flushed);
@@ -140,33 +151,29 @@ void Relay::on_local_without_channel(unsigned events) {
 }
 
 void Relay::read_local() {
-  for (int i = 0; i < kReadsPerWake; ++i) {
-    const std::size_t room = std::min(channel_->writable_bytes(), kReadBytes);
-    if (room == 0) {
-      upload_blocked_ = true;
-      channel_->wait_writable();
-      return;
-    }
-    const ssize_t got = ::recv(local_.get(), t_scratch.data(), room, MSG_DONTWAIT);
-    if (got == 0) return event(RelayEvent::local_eof);
-    if (got < 0) {
-      if (errno != EAGAIN && errno != EINTR) event(RelayEvent::local_reset);
-      return;
-    }
-    const auto bytes = static_cast<std::size_t>(got);
-    bytes_up_ += bytes;
-    const std::size_t taken = channel_->write(t_scratch.data(), bytes);
-    if (taken < bytes) {
-      upload_rest_.assign(t_scratch.data() + taken, bytes - taken);
-      upload_blocked_ = true;
-      channel_->wait_writable();
-      return;
-    }
-    if (bytes < room) return;  // the socket is empty
+  const std::size_t room = std::min(channel_->writable_bytes(), kReadBytes);
+  if (room == 0) return wait_for_channel();
+  const ssize_t got = ::recv(local_.get(), t_scratch.data(), room, MSG_DONTWAIT);
+  if (got == 0) return event(RelayEvent::local_eof);
+  if (got < 0) {
+    if (errno != EAGAIN && errno != EINTR) event(RelayEvent::local_reset);
+    return;
   }
+  const auto bytes = static_cast<std::size_t>(got);
+  bytes_up_ += bytes;
+  const std::size_t taken = channel_->write(t_scratch.data(), bytes);
+  if (taken == bytes) return;
+  upload_rest_.assign(t_scratch.data() + taken, bytes - taken);
+  wait_for_channel();
+}
+
+void Relay::wait_for_channel() {
+  upload_blocked_ = true;
+  channel_->wait_writable();
 }
 
 void Relay::write_local() {
+  download_blocked_ = false;
   if (!flush_download()) return;
   if (std::exchange(download_stalled_, false) && channel_ != nullptr) {
     channel_->read_all(download_queue_);
@@ -184,11 +191,17 @@ bool Relay::flush_download() {
       event(RelayEvent::local_reset);
       return false;
     }
-    if (sent == 0) return false;
     download_sent_ += sent;
+    if (sent == 0) {
+      block_download();
+      return false;
+    }
   }
   download_sent_ = 0;
-  std::string().swap(download_queue_);  // a queue of up to a window is not kept for the next time
+  download_queue_.clear();
+  // A queue of up to a window is not kept, nor one for each connection.
+  if (download_queue_.capacity() <= kDownloadQueueLimit) download_queue_.swap(t_spare_queue);
+  std::string().swap(download_queue_);
   return true;
 }
 
@@ -231,7 +244,7 @@ void Relay::perform(RelayAction action) {
 void Relay::update_mask() {
   unsigned mask = errors_muted_ ? 0 : loop::Poller::kError;
   if (opened_ && channel_ != nullptr && !upload_blocked_ && state_.upload == HalfState::open) mask |= loop::Poller::kReadable;
-  if (!download_queue_.empty() || download_stalled_) mask |= loop::Poller::kWritable;
+  if (download_blocked_) mask |= loop::Poller::kWritable;
   poller_.watch(mask);
 }
 

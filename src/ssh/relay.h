@@ -49,8 +49,10 @@ class Relay : public ChannelUser {
   void on_local(unsigned events);
   void on_local_without_channel(unsigned events);
   void read_local();
+  void wait_for_channel();
   void write_local();
   bool flush_download();
+  void block_download();
   std::size_t send_local(const char* data, std::size_t size);
   void on_local_error();
   void event(RelayEvent event);
@@ -69,6 +71,7 @@ class Relay : public ChannelUser {
   bool local_failed_ = false;   // found out in channel_data(), acted upon in channel_news()
   bool errors_muted_ = false;  // hang-up or urgent data: no error, but reported like one
   bool upload_blocked_ = false;  // waits for channel_writable()
+  bool download_blocked_ = false;  // the local side takes no more
   bool download_stalled_ = false;  // libssh holds bytes back
   std::string upload_rest_;     // read, but not taken by the channel: at most one read
   std::string download_queue_;  // taken from the channel, but not by the local side

@@ -87,6 +87,8 @@ class Session {
 
   // How many bytes more may be handed to libssh for sending: its output buffer has no limit of its own.
   std::size_t send_room();
+  // In a callback of libssh: it has more to read in this turn.
+  bool more_to_read() const { return core_->transport->readable(); }
   std::size_t channel_count() const { return channels_.size(); }
   ssh_session raw() { return core_ ? core_->session : nullptr; }
 

@@ -1,7 +1,7 @@
 // A first hop's transport: a TCP connection, read in large pieces.
 #pragma once
 
-#include <array>
+#include <memory>
 #include <string>
 
 #include "loop/loop.h"
@@ -21,7 +21,7 @@ class SocketTransport : public Transport {
   void lend() override;
   void take_back() override;
   void leave() override;
-  std::string_view unread() const override { return {buffer_.data() + read_, filled_ - read_}; }
+  std::string_view unread() const override { return {buffer_.get() + read_, filled_ - read_}; }
   bool readable() const override { return read_ < filled_ || ended_; }
   bool writable() const override { return !full_; }
   ssize_t receive(char* to, std::size_t size) override;
@@ -36,15 +36,12 @@ class SocketTransport : public Transport {
   std::function<void()> ready_;
   bool watching_writable_ = false;
   bool lent_ = false;
-  bool drained_ = false;  // nothing was left to read
+  bool was_read_ = false;  // since the loop said that there is something to read
   bool full_ = false;     // the socket takes no more
   bool ended_ = false;    // the other side has closed, or an error has come
   int error_ = 0;         // that error
   std::string pending_;   // taken from libssh, but not by the socket
-  // One read of the socket: what the layers of a chain then pass on to each other stays in the processor's
-  // cache.
-  static constexpr std::size_t kReadBytes = 64 * 1024;
-  std::array<char, kReadBytes> buffer_;
+  std::unique_ptr<char[]> buffer_;
   std::size_t filled_ = 0;
   std::size_t read_ = 0;
 };
