@@ -12,8 +12,9 @@ using control::get_integer;
 using control::get_string;
 using control::Json;
 
-constexpr std::array<std::string_view, 9> kProfileKeys = {
-    "name", "state", "file", "since", "hops", "forwards", "last_error", "next_retry_ms", "reconnects"};
+constexpr std::array<std::string_view, 10> kProfileKeys = {
+    "name",     "state",      "file",          "since",      "hops",
+    "forwards", "last_error", "next_retry_ms", "reconnects", "fixed_window_bytes"};
 constexpr std::array<std::string_view, 8> kHopKeys = {"name",    "host",  "address", "state",
                                                       "session", "lanes", "rtt_ms",  "shared_by"};
 constexpr std::array<std::string_view, 10> kForwardKeys = {
@@ -177,6 +178,8 @@ std::string status_text(const Json& item, WallTime now, const std::string& home,
     text += "  last error  " + error + "\n";
   if (const std::string retry = retry_text(item); !retry.empty()) text += "  next        " + retry + "\n";
   text += "  reconnects  " + number(item, "reconnects") + "\n";
+  if (const auto window = get_integer(item, "fixed_window_bytes"))
+    text += "  window      fixed by libssh: downloads get no further than " + bytes_text(*window) + " in a round trip\n";
   return text;
 }
 

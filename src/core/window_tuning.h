@@ -10,6 +10,10 @@ inline constexpr std::uint32_t kDefaultWindow = 1'280'000;  // libssh's own
 // OpenSSH's servers hold 16 MiB of input for a channel; more than that was found to harm.
 inline constexpr std::uint32_t kMaxWindow = 15 * 1024 * 1024;
 
+// On a shorter round trip the default window is no limit (1.28 MB in 2 ms are 640 MB/s), and a larger one would only queue
+// at the server in front of everything else.
+inline constexpr std::uint64_t kShortRttUs = 2'000;
+
 // What was seen while the local side took in half a window.
 struct WindowSample {
   std::uint32_t window;        // bytes

@@ -34,6 +34,9 @@ Daemon::Daemon(const DaemonOptions& options, UniqueFd control_listener, std::opt
     signals_.push_back(std::make_unique<loop::SignalWatch>(loop_, number, [this] { stop(); }));
   log_.info("", std::string("tunneld " TUNNELD_VERSION " started, pid ") + std::to_string(::getpid()) + ", " +
                     ssh::library_version() + ", " + trust::crypto_version());
+  if (const auto window = ssh::fixed_window())
+    log_.info("", "this libssh fixes receive windows at " + std::to_string(*window) +
+                      " bytes: a download gets no further in a round trip");
   for (const std::string& problem : keys_.problems()) log_.warn("", problem);
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/control/message.h"
+#include "ssh/library.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -26,7 +27,6 @@ Json hop_json(const Host& host, const ssh::SharedHop* shared, const std::string&
   json["state"] = to_string(hop->state());
   if (!hop->address().empty()) json["address"] = hop->address();
   if (hop->session_number() != 0) json["session"] = hop->session_number();
-  if (hop->state() == HopState::ready) json["lanes"] = 1;
   if (hop->rtt_ms() >= 0) json["rtt_ms"] = std::round(hop->rtt_ms() * 10) / 10;
   std::vector<std::string> sharers = shared->user_names();
   std::erase(sharers, profile);
@@ -63,8 +63,11 @@ Json to_json(const Tunnel& tunnel) {
   const Profile& profile = tunnel.profile();
   Json hops = Json::array();
   const ssh::Chain* chain = tunnel.chain();
-  for (std::size_t i = 0; i < profile.hops.size(); ++i)
-    hops.push_back(hop_json(profile.hops[i], chain != nullptr ? chain->hop(i) : nullptr, profile.name));
+  for (std::size_t i = 0; i < profile.hops.size(); ++i) {
+    Json hop = hop_json(profile.hops[i], chain != nullptr ? chain->hop(i) : nullptr, profile.name);
+    hop["lanes"] = tunnel.sessions_to(i);
+    hops.push_back(std::move(hop));
+  }
   Json forwards = Json::array();
   for (const auto& forward : tunnel.forwards()) forwards.push_back(forward_json(*forward));
   return {{"name", profile.name},
@@ -76,7 +79,8 @@ Json to_json(const Tunnel& tunnel) {
           {"forwards", std::move(forwards)},
           {"last_error", tunnel.last_error() ? error_json(*tunnel.last_error()) : Json(nullptr)},
           {"next_retry_ms", tunnel.next_retry_ms() ? Json(*tunnel.next_retry_ms()) : Json(nullptr)},
-          {"reconnects", tunnel.reconnects()}};
+          {"reconnects", tunnel.reconnects()},
+          {"fixed_window_bytes", ssh::fixed_window() ? Json(*ssh::fixed_window()) : Json(nullptr)}};
 }
 
 }  // namespace tunneld::daemon

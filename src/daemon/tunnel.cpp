@@ -27,6 +27,7 @@ Tunnel::Tunnel(const TunnelServices& services, Profile profile, CallerSetting ca
       caller_(std::move(caller)),
       observer_(observer),
       since_(std::chrono::system_clock::now()),
+      lanes_(services.loop, services.hops, services.log, profile_, static_cast<LaneOwner&>(*this)),
       backoff_(profile_.reconnect, random_unit),
       retry_(services.loop, [this] {
         retry_at_ms_ = 0;
@@ -161,7 +162,7 @@ void Tunnel::dial() {
   last_dial_ms_ = services_.loop.precise_now_ms();
   drop_chain();
   chain_ = std::make_unique<ssh::Chain>(services_.loop, services_.hops, profile_.hops,
-                                        ssh::ChainUser{profile_.name, caller_.home, caller_.agent_path},
+                                        chain_user(), ssh::LaneRoute{},
                                         static_cast<ssh::ChainObserver&>(*this));
   chain_->start();
 }
@@ -169,6 +170,7 @@ void Tunnel::dial() {
 void Tunnel::drop_chain() {
   // The session may live on in another profile's chain: no client of this one may go on in it.
   for (const auto& forward : forwards_) forward->reset_served("chain closed");
+  lanes_.close();
   idle_.stop();
   const ssh::AfterUse after = std::exchange(after_use_, ssh::AfterUse::close);
   if (!chain_) return;
@@ -282,7 +284,19 @@ void Tunnel::note_client_error(Error error) {
   services_.log.warn(profile_.name, std::string(error_info(error.code).name) + ": " + error.message);
 }
 
-ssh::Session* Tunnel::forward_session() { return chain_ ? chain_->target() : nullptr; }
+ssh::Session* Tunnel::forward_session() {
+  return chain_ && chain_->ready() ? lanes_.choose(*chain_, chain_user()) : nullptr;
+}
+
+void Tunnel::lanes_changed() {
+  for (const auto& forward : forwards_) forward->serve_held();
+}
+
+std::size_t Tunnel::sessions_to(std::size_t hop) const {
+  if (!chain_ || chain_->hop(hop) == nullptr) return 0;
+  const bool stands = chain_->hop(hop)->hop().state() == HopState::ready;
+  return (stands ? 1 : 0) + lanes_.further_sessions(*chain_, hop);
+}
 
 void Tunnel::forward_holds(forward::LocalForward&) {
   // A chain that stands and yet serves nobody has just failed, and is about to say why: that finds the client waiting.

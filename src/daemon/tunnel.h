@@ -16,6 +16,7 @@
 #include "core/backoff.h"
 #include "core/tunnel_machine.h"
 #include "daemon/gatekeeper.h"
+#include "daemon/lanes.h"
 #include "daemon/log.h"
 #include "forward/local_forward.h"
 #include "loop/loop.h"
@@ -59,7 +60,7 @@ struct RecordedError {
   std::chrono::system_clock::time_point at;
 };
 
-class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
+class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, private LaneOwner {
  public:
   Tunnel(const TunnelServices& services, Profile profile, CallerSetting caller, TunnelObserver& observer);
   ~Tunnel() override;
@@ -89,6 +90,8 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
   std::optional<std::uint64_t> next_retry_ms() const;  // from now on
   std::uint64_t reconnects() const { return reconnects_; }
   const ssh::Chain* chain() const { return chain_.get(); }
+  // How many sessions to this hop stand, those of further lanes included.
+  std::size_t sessions_to(std::size_t hop) const;
   const std::vector<std::unique_ptr<forward::LocalForward>>& forwards() const { return forwards_; }
   std::size_t connections() const;
 
@@ -106,7 +109,10 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
   void forward_client_ended(forward::LocalForward& forward, const forward::Client& client, const char* reason) override;
   void forward_error(forward::LocalForward& forward, Error error) override;
 
+  void lanes_changed() override;
+
   TunnelContext context() const;
+  ssh::ChainUser chain_user() const { return {profile_.name, caller_.home, caller_.agent_path}; }
   void event(TunnelEvent event);
   void perform(TunnelAction action);
   void bind();
@@ -129,6 +135,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver {
   std::chrono::system_clock::time_point since_;
   std::vector<std::unique_ptr<forward::LocalForward>> forwards_;
   std::unique_ptr<ssh::Chain> chain_;
+  Lanes lanes_;
   Backoff backoff_;
   bool heals_ = true;  // of the chain's last failure
   std::optional<RecordedError> last_error_;

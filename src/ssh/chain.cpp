@@ -12,16 +12,15 @@ namespace {
 // allows beyond interval x count, above any round trip that a person would work over.
 constexpr std::uint64_t kAlibiMs = 700;
 
-constexpr unsigned kOnlyLane = 0;  // a chain has one session to each hop
-
 }  // namespace
 
 Chain::Chain(loop::Loop& loop, HopGraph& graph, const std::vector<Host>& hosts, ChainUser user,
-             ChainObserver& observer)
+             LaneRoute lane, ChainObserver& observer)
     : loop_(loop),
       graph_(graph),
       hosts_(hosts),
       user_(std::move(user)),
+      lane_(lane),
       observer_(observer),
       judgement_(loop, [this] { judge_silence(); }),
       self_(std::make_shared<Chain*>(this)) {}
@@ -35,10 +34,39 @@ void Chain::start() {
   take_next_hop();
 }
 
+HopLikeness Chain::likeness_at(std::size_t index) const {
+  const bool parallel = lane_.from == ParallelFrom::first_hop || index + 1 == hosts_.size();
+  return likeness_of(hosts_[index], user_.home, user_.agent_path, parallel ? lane_.number : 0);
+}
+
+bool Chain::would_meet_bulk() const {
+  const SharedHop* hop = nullptr;
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    hop = graph_.peek(hop, likeness_at(i));
+    if (hop == nullptr) return false;
+    if (const Session* session = hop->hop().session(); session != nullptr && session->carries_bulk()) return true;
+  }
+  return false;
+}
+
+bool Chain::hop_carries_bulk(std::size_t index) const {
+  const Session* session = index < hops_.size() ? hops_[index]->hop().session() : nullptr;
+  return session != nullptr && session->carries_bulk();
+}
+
+bool Chain::carries_bulk() const {
+  for (std::size_t i = 0; i < hops_.size(); ++i)
+    if (hop_carries_bulk(i)) return true;
+  return false;
+}
+
+bool Chain::login_needs_person() const {
+  return std::any_of(hops_.begin(), hops_.end(), [](const SharedHop* each) { return each->hop().login_needs_person(); });
+}
+
 void Chain::take_next_hop() {
   SharedHop* before = hops_.empty() ? nullptr : hops_.back();
-  const Host& host = hosts_[hops_.size()];
-  SharedHop& next = graph_.find(before, likeness_of(host, user_.home, user_.agent_path, kOnlyLane));
+  SharedHop& next = graph_.find(before, likeness_at(hops_.size()));
   hops_.push_back(&next);
   next.join(*this);
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/lane_policy.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "ssh/hop.h"
@@ -39,9 +40,15 @@ struct ChainUser {
   std::string agent_path;  // SSH_AUTH_SOCK; may be empty
 };
 
+// Which of parallel sessions to the same hops a chain uses (core/lane_policy.h).
+struct LaneRoute {
+  unsigned number = 0;
+  ParallelFrom from = ParallelFrom::last_hop;
+};
+
 class Chain : private HopUser {
  public:
-  Chain(loop::Loop& loop, HopGraph& graph, const std::vector<Host>& hosts, ChainUser user,
+  Chain(loop::Loop& loop, HopGraph& graph, const std::vector<Host>& hosts, ChainUser user, LaneRoute lane,
         ChainObserver& observer);
   ~Chain() override;
 
@@ -55,9 +62,18 @@ class Chain : private HopUser {
   // Nobody will answer the question that chain_asks() put: it goes on to whoever else can be asked.
   void withdraw_question();
 
+  // Before start(): another's bulk stream goes through a session that it would share.
+  bool would_meet_bulk() const;
+
   bool ready() const { return ready_; }
+  // Whether its session to this hop carries a bulk stream, this chain's or another's.
+  bool hop_carries_bulk(std::size_t index) const;
+  bool carries_bulk() const;  // one of them does
+  // A further lane to its target would bother a person.
+  bool login_needs_person() const;
   // The session to the target; null unless ready.
   Session* target() { return ready_ ? hops_.back()->hop().session() : nullptr; }
+  std::size_t channels() const { return ready_ ? hops_.back()->hop().session()->channel_count() : 0; }  // in it
   // Null while the hops before this one are not ready.
   const SharedHop* hop(std::size_t index) const { return index < hops_.size() ? hops_[index] : nullptr; }
 
@@ -70,6 +86,7 @@ class Chain : private HopUser {
   void hop_failed(Hop& hop) override;
   void hop_silent(Hop& hop) override;
 
+  HopLikeness likeness_at(std::size_t index) const;
   void take_next_hop();
   std::size_t index_of(const Hop& hop) const;
   void conclude();
@@ -79,6 +96,7 @@ class Chain : private HopUser {
   HopGraph& graph_;
   const std::vector<Host> hosts_;
   const ChainUser user_;
+  const LaneRoute lane_;
   ChainObserver& observer_;
   std::vector<SharedHop*> hops_;  // as far as it has come
   bool ready_ = false;

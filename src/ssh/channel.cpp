@@ -11,11 +11,9 @@ namespace {
 // What all channels together may spend on windows above libssh's own; they all live on the one loop.
 std::uint32_t g_spare_window = 256U * 1024 * 1024;
 
-// From 0.11 on the window is fixed at 2 MiB.
-bool windows_can_grow() {
-  static const bool can = ssh_version(SSH_VERSION_INT(0, 11, 0)) == nullptr;
-  return can;
-}
+// A window is opened again when this part of it has been taken in: with half of it a long link would stand still for
+// half of each round trip.
+constexpr std::uint32_t kTopUps = 8;
 
 }  // namespace
 
@@ -26,7 +24,8 @@ Channel::Channel(Session& session, ssh_channel channel, const Endpoint& target, 
       target_(target),
       origin_host_(std::move(origin_host)),
       origin_port_(origin_port),
-      user_(&user) {
+      user_(&user),
+      metered_(user.is_one_client()) {
   ssh_callbacks_init(&callbacks_);
   callbacks_.userdata = this;
   callbacks_.channel_data_function = on_data;
@@ -50,7 +49,14 @@ int Channel::on_data(ssh_session, ssh_channel, void* data, std::uint32_t size, i
   if (channel.draining_) return 0;
   const std::size_t taken = channel.user_->channel_data(static_cast<const char*>(data), size);
   channel.took(size, taken);
+  channel.meter_.add_down(taken, channel.session_.loop_.now_ms());
+  channel.note_if_bulk();
   return static_cast<int>(taken);
+}
+
+void Channel::note_if_bulk() {
+  const std::uint64_t now_ms = session_.loop_.now_ms();
+  if (metered_ && meter_.bulk(now_ms)) session_.note_bulk_until(now_ms + 2 * kBulkSpanMs);
 }
 
 void Channel::on_eof(ssh_session, ssh_channel, void* self) {
@@ -68,18 +74,24 @@ void Channel::on_close(ssh_session, ssh_channel, void* self) {
 void Channel::took(std::size_t given, std::size_t taken) {
   taken_ += taken;
   if (taken < given && stalled_since_us_ == 0) stalled_since_us_ = session_.loop_.precise_now_us();
-  if (taken_ - tuned_at_bytes_ < window_ / 2 || std::exchange(tuning_, true)) return;
+  if (taken_ - opened_at_bytes_ < window_ / kTopUps || std::exchange(tuning_, true)) return;
   session_.tuning_.push_back(this);
 }
 
+// Looks at the window whenever half of it has come, and opens it again more often than that.
 void Channel::tune_window(std::uint64_t now_us) {
   tuning_ = false;
+  opened_at_bytes_ = taken_;
+  if (taken_ - tuned_at_bytes_ < window_ / 2) {
+    if (window_ > kDefaultWindow && phase_ == Phase::open && !remote_eof_ && !remote_closed_) open_window();
+    return;
+  }
   end_stall(now_us);
   const std::uint64_t elapsed_us = now_us - std::exchange(tuned_at_us_, now_us);
   // A moment's stall is the loop's, between the layers of a chain; one that lasts is a slow client's.
   const bool stalled = 2 * std::exchange(stalled_us_, 0) > elapsed_us;
   tuned_at_bytes_ = taken_;
-  if (phase_ != Phase::open || remote_eof_ || remote_closed_ || !windows_can_grow()) return;
+  if (phase_ != Phase::open || remote_eof_ || remote_closed_ || fixed_window()) return;
   set_window(tuned_window({window_, elapsed_us, session_.shortest_rtt_us_, g_spare_window, stalled}));
   // A window that has been too large for the user closes by itself: it is left to.
   if (window_ > kDefaultWindow && !stalled) open_window();
@@ -118,6 +130,8 @@ std::size_t Channel::write(const char* data, std::size_t size) {
   const int taken = ssh_channel_write(channel_, data, static_cast<std::uint32_t>(wanted));
   if (taken <= 0) return 0;
   session_.ledger_.given(static_cast<std::uint64_t>(taken));
+  meter_.add_up(static_cast<std::uint64_t>(taken), session_.loop_.now_ms());
+  note_if_bulk();
   return static_cast<std::size_t>(taken);
 }
 
@@ -151,6 +165,8 @@ void Channel::read_all(std::string& out) {
 
 void Channel::release() {
   user_ = nullptr;
+  // Another bulk stream says so again with its next packets.
+  if (metered_ && meter_.bulk(session_.loop_.now_ms())) session_.note_bulk_until(0);
   if (phase_ == Phase::open) phase_ = Phase::closing;
   // One that is still opening cannot be taken back: freeing it would leave the server's channel and its connection for
   // as long as the session lives. settle_openings() closes it when the answer has come.

@@ -10,6 +10,7 @@
 
 #include <tunneld/profile.h>
 
+#include "core/bulk_meter.h"
 #include "core/window_tuning.h"
 
 namespace tunneld::ssh {
@@ -33,6 +34,8 @@ class ChannelUser {
   virtual void channel_writable() = 0;
   // The session is gone, and the channel with it.
   virtual void channel_lost() = 0;
+  // False for a channel that carries a session, and so whatever goes on in that.
+  virtual bool is_one_client() const { return true; }
 };
 
 class Channel {
@@ -72,6 +75,7 @@ class Channel {
   int request_open();
   void flag();
   void took(std::size_t given, std::size_t taken);
+  void note_if_bulk();
   void tune_window(std::uint64_t now_us);
   void end_stall(std::uint64_t now_us);
   void set_window(std::uint32_t window);
@@ -100,14 +104,17 @@ class Channel {
   bool draining_ = false;
   bool flagged_ = false;
   bool waiting_ = false;
+  const bool metered_;  // one client's, and may be a bulk stream
+  BulkMeter meter_;
 
   std::uint32_t window_ = kDefaultWindow;
   std::uint64_t taken_ = 0;           // bytes, by the user
+  std::uint64_t opened_at_bytes_ = 0;  // of taken_, when the window was last opened again
   std::uint64_t tuned_at_bytes_ = 0;  // of taken_, and the time, when the window was last thought over
   std::uint64_t tuned_at_us_ = 0;
   std::uint64_t stalled_since_us_ = 0;  // the user did not take everything; 0: it did
   std::uint64_t stalled_us_ = 0;        // for how long altogether, since the window was last thought over
-  bool tuning_ = false;   // in the session's list of those that have taken in half a window
+  bool tuning_ = false;   // in the session's list of those whose window is to be looked at
 };
 
 }  // namespace tunneld::ssh

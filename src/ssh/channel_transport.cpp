@@ -137,6 +137,10 @@ void ChannelTransport::take_back() {
   if (readable()) tell_ready();
 }
 
+void ChannelTransport::note_bulk_until(std::uint64_t at_ms) {
+  if (channel_ != nullptr) outer_->note_bulk_until(at_ms);
+}
+
 bool ChannelTransport::writable() const {
   // Once the channel is gone sending fails, which libssh has to find out.
   if (lent_ || channel_ == nullptr) return true;

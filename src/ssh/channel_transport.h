@@ -41,6 +41,7 @@ class ChannelTransport : public Transport, private ChannelUser {
   void lend() override;
   void take_back() override;
   void leave() override;  // the owner may be gone afterwards
+  void note_bulk_until(std::uint64_t at_ms) override;
   std::string_view unread() const override { return std::string_view(input_).substr(read_); }
   bool readable() const override { return read_ < input_.size() || at_end(); }
   bool writable() const override;
@@ -54,6 +55,7 @@ class ChannelTransport : public Transport, private ChannelUser {
   void channel_news() override;
   void channel_writable() override;
   void channel_lost() override;
+  bool is_one_client() const override { return false; }
 
   // A worker is not told: the loop may find out at this moment.
   bool at_end() const { return !lent_ && ended_ && !stalled_; }

@@ -76,6 +76,9 @@ class Hop : private SessionObserver, private TransportOwner {
   // Never used again while the process lives; 0 until there is a session.
   std::uint64_t session_number() const { return session_number_; }
   Session* session() { return session_.get(); }
+  const Session* session() const { return session_.get(); }
+  // Whoever logs in there again would bother a person.
+  bool login_needs_person() const { return login_ && login_->needed_person(); }
   const Liveness* liveness() const { return liveness_.get(); }
   double rtt_ms() const { return session_ ? session_->rtt_ms() : -1; }  // negative when not known
   // path_component() of the hops before it and its own: the way to what lies behind.

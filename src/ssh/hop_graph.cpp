@@ -28,11 +28,15 @@ HopGraph::~HopGraph() {
   }
 }
 
-SharedHop& HopGraph::find(SharedHop* before, const HopLikeness& likeness) {
+SharedHop* HopGraph::peek(const SharedHop* before, const HopLikeness& likeness) {
   const auto found = std::find_if(hops_.begin(), hops_.end(), [&](const auto& hop) {
     return hop->joinable() && hop->is(before, likeness);
   });
-  if (found != hops_.end()) return **found;
+  return found != hops_.end() ? found->get() : nullptr;
+}
+
+SharedHop& HopGraph::find(SharedHop* before, const HopLikeness& likeness) {
+  if (SharedHop* found = peek(before, likeness)) return *found;
   hops_.push_back(std::make_unique<SharedHop>(loop_, likeness, before, keys_,
                                               [this](const SharedHop& hop, const std::string& text) {
                                                 log_(description(hop.hop()) + ": " + text);

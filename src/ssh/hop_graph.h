@@ -36,6 +36,8 @@ class HopGraph {
   // The hop like this one behind `before` (null: the first of a chain); a new, idle one if none can be
   // joined. To be joined at once.
   SharedHop& find(SharedHop* before, const HopLikeness& likeness);
+  // As find(), but null if none can be joined.
+  SharedHop* peek(const SharedHop* before, const HopLikeness& likeness);
   // The user leaves, who has let go of what it used behind this hop already.
   void release(SharedHop& hop, HopUser& user, AfterUse after);
 

@@ -32,6 +32,13 @@ std::string library_version() {
   return std::string("libssh ") + (text != nullptr ? text : "unknown");
 }
 
+std::optional<std::uint32_t> fixed_window() {
+  constexpr std::uint32_t kSince011 = 2 * 1024 * 1024;  // channels.c: WINDOW_DEFAULT
+  static const bool fixed = ssh_version(SSH_VERSION_INT(0, 11, 0)) != nullptr;
+  if (!fixed) return std::nullopt;
+  return kSince011;
+}
+
 Result<void> check_library() {
   if (ssh_version(SSH_VERSION_INT(0, 10, 6)) == nullptr) {
     return fail({ErrorCode::internal,

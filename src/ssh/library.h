@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/result.h"
@@ -22,6 +23,10 @@ std::string library_version();
 
 // Does what a process needs once before its first session. An error names a libssh that must not be used.
 Result<void> check_library();
+
+// The receive window of every channel, in bytes, where libssh (0.11 and later) lets nobody change it: no download gets
+// further than that in a round trip. None: windows grow (core/window_tuning.h).
+std::optional<std::uint32_t> fixed_window();
 
 // "SHA256:..." of a public or private key's public part; empty when libssh cannot tell.
 std::string fingerprint(ssh_key key);

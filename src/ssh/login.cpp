@@ -1,11 +1,15 @@
 #include "ssh/login.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "loop/worker.h"
 
 namespace tunneld::ssh {
 namespace {
+
+// An agent that only has to compute is done long before.
+constexpr std::uint64_t kPersonMs = 1000;
 
 std::string join(const std::vector<std::string>& words, const char* between) {
   std::string text;
@@ -134,14 +138,17 @@ void Login::ask_agent() {
     const std::shared_ptr<SessionCore> core = login.session_.lend();
     if (!core) return;
     const auto result = std::make_shared<int>(SSH_AUTH_ERROR);
+    const std::uint64_t began_ms = login.loop_.precise_now_ms();
     loop::run_off_loop(
         login.loop_, [result, core] { *result = ssh_userauth_agent(core->session, nullptr); },
-        [result, core, self] {
+        [result, core, self, began_ms] {
           if (*self == nullptr) return;
           Login& asker = **self;
           const bool ended = *result != SSH_AUTH_AGAIN;
           asker.agent_state_ = ended ? AgentState::done : AgentState::waiting;
           asker.agent_result_ = *result;
+          asker.longest_answer_ms_ =
+              std::max(asker.longest_answer_ms_, asker.loop_.precise_now_ms() - began_ms);
           asker.session_.take_back(ended);
         });
   });
@@ -162,6 +169,13 @@ void Login::note_refused(const Attempt& attempt) {
       break;
     case Attempt::Kind::none: break;
   }
+}
+
+bool Login::needed_person() const {
+  if (!agent_) return false;
+  const auto asks_for_touch = [](const std::string& key) { return key.starts_with("sk-"); };
+  return longest_answer_ms_ >= kPersonMs ||
+         std::any_of(agent_->offered().begin(), agent_->offered().end(), asks_for_touch);
 }
 
 std::string Login::method() const {

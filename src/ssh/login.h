@@ -26,6 +26,8 @@ class Login : public LoginSteps {
 
   // The agent is being asked: it may wait for a person (a touch, a confirmation).
   bool asking_agent() const { return agent_state_ == AgentState::running; }
+  // The agent took as long as a person does, or may have used a key that asks for a touch.
+  bool needed_person() const;
   // What let us in, or is being tried: "publickey, ~/.ssh/id_work", "publickey, agent".
   std::string method() const;
   // The error for a log-in that ended in SSH_AUTH_DENIED or in the end of the session (`session` null, `text` says how).
@@ -63,6 +65,7 @@ class Login : public LoginSteps {
   // waiting: for the server, with the session on the loop.
   enum class AgentState { idle, running, waiting, done } agent_state_ = AgentState::idle;
   int agent_result_ = SSH_AUTH_ERROR;
+  std::uint64_t longest_answer_ms_ = 0;  // of the agent
   std::shared_ptr<Login*> self_;  // null inside when this is gone
 };
 

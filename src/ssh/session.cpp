@@ -201,6 +201,13 @@ void Session::note_refusal(std::uint32_t number, std::uint32_t reason, const std
   }
 }
 
+void Session::note_bulk_until(std::uint64_t at_ms) {
+  const bool said_just_now = at_ms != 0 && at_ms < bulk_until_ms_ + kBulkSpanMs / 8;
+  if (phase_ != Phase::ready || said_just_now) return;
+  bulk_until_ms_ = at_ms;
+  core_->transport->note_bulk_until(at_ms);
+}
+
 std::size_t Session::send_room() {
   const std::size_t waiting = ledger_.backlog(*core_);
   return waiting < kSendBacklogLimit ? kSendBacklogLimit - waiting : 0;

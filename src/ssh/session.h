@@ -90,6 +90,9 @@ class Session {
   // In a callback of libssh: it has more to read in this turn.
   bool more_to_read() const { return core_->transport->readable(); }
   std::size_t channel_count() const { return channels_.size(); }
+  // One of its channels, or of those of a session inside, is a bulk stream (core/bulk_meter.h).
+  bool carries_bulk() const { return loop_.now_ms() < bulk_until_ms_; }
+  void note_bulk_until(std::uint64_t at_ms);  // 0: no more
   ssh_session raw() { return core_ ? core_->session : nullptr; }
 
   // Held by whoever calls into the session from outside its own pump.
@@ -167,6 +170,7 @@ class Session {
   std::uint64_t ping_sent_us_ = 0;
   double rtt_ms_ = -1;
   std::uint64_t shortest_rtt_us_ = 0;  // 0: none yet
+  std::uint64_t bulk_until_ms_ = 0;
 };
 
 }  // namespace tunneld::ssh

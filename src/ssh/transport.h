@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string_view>
 
@@ -44,6 +45,8 @@ class Transport {
   // Ends it for good: the connection or channel is closed, after what libssh has sent, and `ready` is not
   // called any more. A worker that still drives the session may go on, and gets nowhere.
   virtual void leave() = 0;
+  // The session carries a bulk stream, and so does what carries the session.
+  virtual void note_bulk_until(std::uint64_t at_ms) = 0;
   // What fill() has taken in and nobody has read.
   virtual std::string_view unread() const = 0;
 

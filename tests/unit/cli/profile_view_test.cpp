@@ -23,7 +23,7 @@ Json item() {
                  {"name": "replica", "type": "local", "listen": "127.0.0.1:5433", "connect": "10.0.0.2:5432",
                   "state": "listening", "connections": 0, "held": 0, "total": 0,
                   "bytes_in": 0, "bytes_out": 0}],
-    "last_error": null, "next_retry_ms": null, "reconnects": 1})");
+    "last_error": null, "next_retry_ms": null, "reconnects": 1, "fixed_window_bytes": null})");
 }
 
 Json lost_item() {
@@ -85,6 +85,16 @@ TEST(StatusText, ShowsTheLastErrorAndTheNextTry) {
   EXPECT_NE(text.find("  next        retry in 3 s\n"), std::string::npos) << text;
 }
 
+TEST(StatusText, SaysWhereWindowsCannotGrow) {
+  Json fixed = item();
+  EXPECT_EQ(status_text(fixed, kNow, "/home/a", false).find("window"), std::string::npos);
+  fixed["fixed_window_bytes"] = 2 * 1024 * 1024;
+  const std::string text = status_text(fixed, kNow, "/home/a", false);
+  EXPECT_NE(text.find("  window      fixed by libssh: downloads get no further than 2.0 MiB in a round trip\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(ProfilesJson, HasTheSchemaAndPassesItemsOn) {
   const Json json = profiles_json({{"pid", 4121}, {"version", "0.1.0"}}, {item()});
   EXPECT_EQ(json["schema"], 1);
@@ -100,7 +110,7 @@ TEST(ProfilesJson, UnknownValuesAreNullNeverMissing) {
   const Json json = profiles_json(nullptr, {Json::parse(R"({"name": "p", "hops": [{}], "forwards": [{}],
                                                             "last_error": {"code": "E-X"}})")});
   const Json& profile = json["profiles"][0];
-  for (const char* key : {"state", "file", "since", "next_retry_ms", "reconnects"})
+  for (const char* key : {"state", "file", "since", "next_retry_ms", "reconnects", "fixed_window_bytes"})
     EXPECT_TRUE(profile.at(key).is_null()) << key;
   for (const char* key : {"name", "host", "address", "state", "session", "lanes", "rtt_ms", "shared_by"})
     EXPECT_TRUE(profile["hops"][0].at(key).is_null()) << key;

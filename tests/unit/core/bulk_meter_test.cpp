@@ -13,7 +13,7 @@ constexpr std::uint64_t kStart = 86'400'000;  // a machine that has been up for 
 // Moves `bytes_per_ms` in each of `duration_ms` milliseconds; the time after the last.
 std::uint64_t stream(BulkMeter& meter, std::uint64_t from_ms, std::uint64_t duration_ms,
                      std::uint64_t bytes_per_ms) {
-  for (std::uint64_t ms = 0; ms < duration_ms; ++ms) meter.add(bytes_per_ms, from_ms + ms);
+  for (std::uint64_t ms = 0; ms < duration_ms; ++ms) meter.add_down(bytes_per_ms, from_ms + ms);
   return from_ms + duration_ms;
 }
 
@@ -23,27 +23,38 @@ TEST(BulkMeter, NothingIsBulkBeforeAByteHasMoved) {
   EXPECT_FALSE(meter.bulk(kStart));
 }
 
-TEST(BulkMeter, AStreamIsBulkAsSoonAsItHasMovedItsMegabyte) {
+TEST(BulkMeter, AStreamIsBulkAsSoonAsItHasMovedEnough) {
   BulkMeter meter;
-  meter.add(kBulkBytes - 1, kStart);
+  meter.add_down(kBulkBytes - 1, kStart);
   EXPECT_FALSE(meter.bulk(kStart));
-  meter.add(1, kStart + kBulkSpanMs - 1);
+  meter.add_down(1, kStart + kBulkSpanMs - 1);
   EXPECT_TRUE(meter.bulk(kStart + kBulkSpanMs - 1));
 }
 
-TEST(BulkMeter, TheSameMegabyteInLongerThanASpanIsNotBulk) {
+TEST(BulkMeter, AsMuchInLongerThanASpanIsNotBulk) {
   BulkMeter meter;
-  meter.add(kBulkBytes - 1, kStart);
-  meter.add(1, kStart + kBulkSpanMs);
+  meter.add_down(kBulkBytes - 1, kStart);
+  meter.add_down(1, kStart + kBulkSpanMs);
   EXPECT_FALSE(meter.bulk(kStart + kBulkSpanMs));
 }
 
-TEST(BulkMeter, AnInteractiveClientAtAMegabyteASecondIsNeverBulk) {
+TEST(BulkMeter, AnInteractiveClientIsNeverBulkHoweverFastItIs) {
   BulkMeter meter;
   for (std::uint64_t ms = 0; ms < 20'000; ++ms) {
-    meter.add(1000, kStart + ms);
+    meter.add_up(10'000, kStart + ms);
+    ASSERT_FALSE(meter.bulk(kStart + ms)) << ms;
+    meter.add_down(60'000, kStart + ms);
     ASSERT_FALSE(meter.bulk(kStart + ms)) << ms;
   }
+}
+
+TEST(BulkMeter, AnUploadIsBulkLikeADownload) {
+  BulkMeter meter;
+  meter.add_down(1000, kStart);
+  meter.add_up(kBulkBytes + kOneSided * 1000 - 1, kStart);
+  EXPECT_FALSE(meter.bulk(kStart));
+  meter.add_up(1, kStart);
+  EXPECT_TRUE(meter.bulk(kStart));
 }
 
 TEST(BulkMeter, AStreamJustAboveTheRateIsBulkWithoutABreak) {
@@ -52,7 +63,7 @@ TEST(BulkMeter, AStreamJustAboveTheRateIsBulkWithoutABreak) {
   std::uint64_t now = stream(meter, kStart, kBulkSpanMs, per_ms);
   for (int ms = 0; ms < 20'000; ++ms) {
     ASSERT_TRUE(meter.bulk(now)) << ms;
-    meter.add(per_ms, now++);
+    meter.add_down(per_ms, now++);
   }
 }
 
@@ -69,7 +80,7 @@ TEST(BulkMeter, AStreamThatGrowsOutOfATrickleIsBulkWithinTwoSpans) {
 
 TEST(BulkMeter, StaysBulkUntilAWholeSpanHasPassedWithLess) {
   BulkMeter meter;
-  meter.add(kBulkBytes, kStart);
+  meter.add_down(kBulkBytes, kStart);
   EXPECT_TRUE(meter.bulk(kStart + 2 * kBulkSpanMs - 1));
   EXPECT_FALSE(meter.bulk(kStart + 2 * kBulkSpanMs));
 }
@@ -77,11 +88,11 @@ TEST(BulkMeter, StaysBulkUntilAWholeSpanHasPassedWithLess) {
 TEST(BulkMeter, AByteNowAndThenDoesNotKeepItBulk) {
   for (const std::uint64_t late_ms : {kBulkSpanMs, kBulkSpanMs + 1, 2 * kBulkSpanMs - 1}) {
     BulkMeter meter;
-    meter.add(kBulkBytes, kStart);
-    meter.add(1, kStart + late_ms);
+    meter.add_down(kBulkBytes, kStart);
+    meter.add_down(1, kStart + late_ms);
     EXPECT_TRUE(meter.bulk(kStart + late_ms)) << late_ms;
     EXPECT_FALSE(meter.bulk(kStart + 2 * kBulkSpanMs)) << late_ms;
-    meter.add(1, kStart + 2 * kBulkSpanMs);
+    meter.add_down(1, kStart + 2 * kBulkSpanMs);
     EXPECT_FALSE(meter.bulk(kStart + 2 * kBulkSpanMs)) << late_ms;
   }
 }
@@ -92,20 +103,20 @@ TEST(BulkMeter, IsNotBulkLongAfterTheLastByteAndTheNextByteDoesNotMakeItSo) {
   EXPECT_TRUE(meter.bulk(end));
   EXPECT_FALSE(meter.bulk(end + 2 * kBulkSpanMs));
   EXPECT_FALSE(meter.bulk(end + 86'400'000));
-  meter.add(1, end + 86'400'000);
+  meter.add_down(1, end + 86'400'000);
   EXPECT_FALSE(meter.bulk(end + 86'400'000));
 }
 
 TEST(BulkMeter, AskingChangesNothing) {
   BulkMeter meter;
-  meter.add(kBulkBytes - 1, kStart);
+  meter.add_down(kBulkBytes - 1, kStart);
   EXPECT_FALSE(meter.bulk(kStart + 86'400'000));
-  meter.add(1, kStart + 1);
+  meter.add_down(1, kStart + 1);
   EXPECT_TRUE(meter.bulk(kStart + 1));
 }
 
 // Against the plain definition, a window that slides.
-TEST(BulkMeter, IsNotBulkTwoSpansAfterAStretchOfASpanLastMovedAMegabyte) {
+TEST(BulkMeter, IsNotBulkTwoSpansAfterAStretchOfASpanLastMovedEnough) {
   struct Packet {
     std::uint64_t at_ms, bytes;
   };
@@ -119,9 +130,9 @@ TEST(BulkMeter, IsNotBulkTwoSpansAfterAStretchOfASpanLastMovedAMegabyte) {
     std::uint64_t last_bulk_ms = 0;
     for (int packet = 0; packet < 20'000; ++packet) {
       now += engine() % 50 == 0 ? engine() % 1500 : engine() % 16;
-      window.push_back({now, engine() % 32'768});
+      window.push_back({now, engine() % 8192});
       window_bytes += window.back().bytes;
-      meter.add(window.back().bytes, now);
+      meter.add_down(window.back().bytes, now);
       for (; now - window.front().at_ms >= kBulkSpanMs; window.pop_front())
         window_bytes -= window.front().bytes;
       if (window_bytes >= kBulkBytes) last_bulk_ms = now;

@@ -39,6 +39,7 @@ class MemoryTransport : public Transport {
   void lend() override {}
   void take_back() override {}
   void leave() override {}
+  void note_bulk_until(std::uint64_t) override {}
   std::string_view unread() const override { return input; }
   bool readable() const override { return !input.empty(); }
   bool writable() const override { return true; }

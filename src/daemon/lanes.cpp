@@ -1,0 +1,179 @@
+#include "daemon/lanes.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tunneld::daemon {
+namespace {
+
+constexpr LaneLimits kLimits;
+// How long a client waits for a lane that is opened for it, before it takes one that is busy: a chain of three hops over
+// a link of 100 ms stands after about as long.
+constexpr std::uint64_t kPatienceMs = 2'000;
+// How often lanes are looked at that may have been idle for long enough.
+constexpr std::uint64_t kIdleLookMs = 5'000;
+// Numbers beyond the lanes that a tunnel may have: other profiles may use the same, and be busy.
+constexpr unsigned kLastNumber = 64;
+
+}  // namespace
+
+// One lane other than the chain itself.
+class Lanes::Further : private ssh::ChainObserver {
+ public:
+  Further(Lanes& lanes, const ssh::ChainUser& user, ParallelFrom from)
+      : lanes_(lanes), number_(lanes.free_number(user, from, static_cast<ssh::ChainObserver&>(*this))),
+        chain_(lanes.loop_, lanes.hops_, lanes.profile_.hops, user, ssh::LaneRoute{number_, from},
+               static_cast<ssh::ChainObserver&>(*this)),
+        self_(std::make_shared<Further*>(this)) {}
+  ~Further() override { *self_ = nullptr; }
+
+  // From the loop: it may fail at once, and whoever asks for it is in the middle of choosing.
+  void start_soon() {
+    lanes_.loop_.defer([self = self_] {
+      if (*self != nullptr) (*self)->chain_.start();
+    });
+  }
+  Lane fact(std::uint64_t now_ms) const;
+  ssh::Chain& chain() { return chain_; }
+  unsigned number() const { return number_; }
+
+  // Since when it has no channel; 0 as long as it has one.
+  std::uint64_t empty_since_ms = 0;
+
+ private:
+  void chain_progress(int, const Host&, const ssh::HopProgress&) override {}
+  void chain_hop_changed(int, const Host& host, HopState from, HopState to, const char* reason) override {
+    lanes_.log_.info(lanes_.profile_.name, "lane " + std::to_string(number_) + ", hop " + host.name + ": " +
+                                               std::string(to_string(from)) + " -> " + std::string(to_string(to)) +
+                                               " (" + reason + ")");
+  }
+  // Lane 0 has been let in with the same key: a question now would be about a key that has changed.
+  bool chain_asks(const Host&, const std::string&, const HostKey&) override { return false; }
+  void chain_ready() override { lanes_.lane_ready(); }
+  void chain_failed(const Error& error) override { lanes_.lane_ended(*this, error); }
+
+  Lanes& lanes_;
+  const unsigned number_;
+  ssh::Chain chain_;
+  std::shared_ptr<Further*> self_;
+};
+
+Lanes::Lanes(loop::Loop& loop, ssh::HopGraph& hops, Log& log, const Profile& profile, LaneOwner& owner)
+    : loop_(loop),
+      hops_(hops),
+      log_(log),
+      profile_(profile),
+      owner_(owner),
+      patience_(loop,
+                [this] {
+                  out_of_patience_ = true;
+                  owner_.lanes_changed();
+                  out_of_patience_ = false;
+                }),
+      idle_look_(loop, [this] { close_idle(); }) {}
+
+Lanes::~Lanes() { close(); }
+
+void Lanes::close() {
+  patience_.stop();
+  idle_look_.stop();
+  for (auto& lane : further_) {
+    lane->chain().stop(ssh::AfterUse::close);
+    loop_.retire(std::move(lane));
+  }
+  further_.clear();
+}
+
+Lane Lanes::Further::fact(std::uint64_t now_ms) const {
+  if (!chain_.ready()) return {LaneState::opening, 0, false, 0};
+  return {LaneState::ready, chain_.channels(), chain_.carries_bulk(), empty_since_ms == 0 ? 0 : now_ms - empty_since_ms};
+}
+
+std::vector<Lane> Lanes::facts(const Lane& lane_0) const {
+  std::vector<Lane> lanes{lane_0};
+  for (const auto& lane : further_) lanes.push_back(lane->fact(loop_.precise_now_ms()));
+  return lanes;
+}
+
+LaneAsk Lanes::ask(const ssh::Chain& chain) const {
+  std::optional<std::uint64_t> since_failure_ms;
+  if (failed_at_ms_) since_failure_ms = loop_.precise_now_ms() - *failed_at_ms_;
+  const auto hold_ms = static_cast<std::uint64_t>(profile_.hold_timeout.count());
+  // A client that may not be held long gets what there is.
+  return {may_open_lane(chain.login_needs_person(), since_failure_ms), !out_of_patience_ && hold_ms > kPatienceMs};
+}
+
+ssh::Session* Lanes::choose(ssh::Chain& chain, const ssh::ChainUser& user) {
+  const Lane lane_0{LaneState::ready, chain.channels(), chain.carries_bulk(), 0};
+  const LaneChoice choice = choose_lane(facts(lane_0), kLimits, ask(chain));
+  if (choice.open) open(chain, user);
+  if (!choice.lane) {
+    if (!patience_.active()) patience_.start(kPatienceMs);
+    return nullptr;
+  }
+  return *choice.lane == 0 ? chain.target() : further_[*choice.lane - 1]->chain().target();
+}
+
+void Lanes::open(const ssh::Chain& chain, const ssh::ChainUser& user) {
+  std::vector<bool> bulk;
+  for (std::size_t i = 0; i < profile_.hops.size(); ++i) bulk.push_back(chain.hop_carries_bulk(i));
+  further_.push_back(std::make_unique<Further>(*this, user, parallel_from(bulk)));
+  if (!idle_look_.active()) idle_look_.start(kIdleLookMs, kIdleLookMs);
+  further_.back()->start_soon();
+}
+
+// Its own for each lane; and none under which others, who share it, already move bulk.
+unsigned Lanes::free_number(const ssh::ChainUser& user, ParallelFrom from, ssh::ChainObserver& observer) const {
+  unsigned number = 1;
+  for (; number < kLastNumber; ++number) {
+    const bool taken = std::any_of(further_.begin(), further_.end(),
+                                   [number](const auto& lane) { return lane->number() == number; });
+    if (taken) continue;
+    if (!ssh::Chain(loop_, hops_, profile_.hops, user, {number, from}, observer).would_meet_bulk()) break;
+  }
+  return number;
+}
+
+void Lanes::lane_ready() {
+  patience_.stop();
+  owner_.lanes_changed();
+}
+
+void Lanes::lane_ended(Further& lane, const Error& error) {
+  failed_at_ms_ = loop_.precise_now_ms();
+  log_.warn(profile_.name, "lane " + std::to_string(lane.number()) + " has ended: " +
+                               std::string(error_info(error.code).name) + ": " + error.message +
+                               (error.where.hop.empty() ? "" : " (hop " + error.where.hop + ")"));
+  const auto found =
+      std::find_if(further_.begin(), further_.end(), [&lane](const auto& each) { return each.get() == &lane; });
+  loop_.retire(std::move(*found));
+  further_.erase(found);
+  lane_ready();  // who waited for it takes another
+}
+
+void Lanes::close_idle() {
+  const std::uint64_t now = loop_.precise_now_ms();
+  for (const auto& lane : further_) {
+    const bool empty = lane->chain().ready() && lane->chain().channels() == 0;
+    if (!empty)
+      lane->empty_since_ms = 0;
+    else if (lane->empty_since_ms == 0)
+      lane->empty_since_ms = now;
+  }
+  std::vector<std::size_t> idle = lanes_to_close(facts({}), kLimits);
+  for (auto number = idle.rbegin(); number != idle.rend(); ++number) {
+    const auto at = further_.begin() + static_cast<std::ptrdiff_t>(*number - 1);
+    (*at)->chain().stop(ssh::AfterUse::close);
+    loop_.retire(std::move(*at));
+    further_.erase(at);
+  }
+  if (further_.empty()) idle_look_.stop();
+}
+
+std::size_t Lanes::further_sessions(const ssh::Chain& chain, std::size_t hop) const {
+  return static_cast<std::size_t>(std::count_if(further_.begin(), further_.end(), [&](const auto& lane) {
+    return lane->chain().ready() && lane->chain().hop(hop) != chain.hop(hop);
+  }));
+}
+
+}  // namespace tunneld::daemon
