@@ -3,14 +3,48 @@
 #include <algorithm>
 
 namespace tunneld {
+namespace {
 
-std::uint32_t tuned_window(const WindowSample& sample) {
-  if (sample.stalled) return std::max(sample.window / 2, kDefaultWindow);
-  // A window that limits the speed comes in once a round trip, in bursts: half of it in anything up to a round trip and
-  // a little. Where it takes longer the link is the limit.
-  if (sample.rtt_us < kShortRttUs || 2 * sample.elapsed_us > 3 * sample.rtt_us) return sample.window;
-  const std::uint32_t step = std::min({sample.window, kMaxWindow - sample.window, sample.spare});
-  return sample.window + step;
+constexpr std::uint32_t kFactor = 4;
+
+}  // namespace
+
+void WindowTuner::step(const WindowSample& sample) {
+  if (sample.stalled) {
+    window_ = std::max(window_ / 2, kDefaultWindow);
+    window_before_ = 0;
+    return;
+  }
+  if (window_before_ != 0) {
+    // The first window's worth after a change was still sent under the old one.
+    if (!in_force_) {
+      in_force_ = true;
+      return;
+    }
+    if (!paid(sample.elapsed_us)) {
+      window_ = window_before_;
+      wait_until_us_ = sample.now_us + kRetryAfterUs;
+    }
+    window_before_ = 0;
+  }
+  // A window that limits the speed comes in once a round trip, or somewhat slower. Where it takes much longer the link is
+  // the limit.
+  const bool limits = sample.rtt_us >= kShortRttUs && sample.elapsed_us <= 3 * sample.rtt_us;
+  if (!limits || sample.now_us < wait_until_us_) return;
+  const std::uint64_t wanted = std::min<std::uint64_t>({std::uint64_t{window_} * kFactor, kMaxWindow,
+                                                        std::uint64_t{window_} + sample.spare});
+  if (wanted <= window_) return;
+  window_before_ = window_;
+  elapsed_before_us_ = sample.elapsed_us;
+  in_force_ = false;
+  window_ = static_cast<std::uint32_t>(wanted);
+}
+
+// Faster: more bytes in their time than the smaller window in its.
+bool WindowTuner::paid(std::uint64_t elapsed_us) const {
+  const std::uint64_t before = std::uint64_t{window_before_} * std::max<std::uint64_t>(elapsed_us, 1);
+  const std::uint64_t now = std::uint64_t{window_} * std::max<std::uint64_t>(elapsed_before_us_, 1);
+  return now * 100 >= before * kPaysPercent;
 }
 
 }  // namespace tunneld

@@ -34,7 +34,7 @@ Channel::Channel(Session& session, ssh_channel channel, const Endpoint& target, 
   ssh_set_channel_callbacks(channel_, &callbacks_);
 }
 
-Channel::~Channel() { set_window(kDefaultWindow); }
+Channel::~Channel() { g_spare_window += window() - kDefaultWindow; }
 
 int Channel::request_open() {
   if (target_.kind == Endpoint::Kind::unix_socket)
@@ -74,44 +74,41 @@ void Channel::on_close(ssh_session, ssh_channel, void* self) {
 void Channel::took(std::size_t given, std::size_t taken) {
   taken_ += taken;
   if (taken < given && stalled_since_us_ == 0) stalled_since_us_ = session_.loop_.precise_now_us();
-  if (taken_ - opened_at_bytes_ < window_ / kTopUps || std::exchange(tuning_, true)) return;
+  if (taken_ - opened_at_bytes_ < window() / kTopUps || std::exchange(tuning_, true)) return;
   session_.tuning_.push_back(this);
 }
 
-// Looks at the window whenever half of it has come, and opens it again more often than that.
+// Looks at the window whenever it has been used up, and opens it again more often than that.
 void Channel::tune_window(std::uint64_t now_us) {
   tuning_ = false;
   opened_at_bytes_ = taken_;
-  if (taken_ - tuned_at_bytes_ < window_ / 2) {
-    if (window_ > kDefaultWindow && phase_ == Phase::open && !remote_eof_ && !remote_closed_) open_window();
-    return;
-  }
-  end_stall(now_us);
-  const std::uint64_t elapsed_us = now_us - std::exchange(tuned_at_us_, now_us);
-  // A moment's stall is the loop's, between the layers of a chain; one that lasts is a slow client's.
-  const bool stalled = 2 * std::exchange(stalled_us_, 0) > elapsed_us;
-  tuned_at_bytes_ = taken_;
   if (phase_ != Phase::open || remote_eof_ || remote_closed_ || fixed_window()) return;
-  set_window(tuned_window({window_, elapsed_us, session_.shortest_rtt_us_, g_spare_window, stalled}));
-  // A window that has been too large for the user closes by itself: it is left to.
-  if (window_ > kDefaultWindow && !stalled) open_window();
+  bool stalled = false;
+  if (taken_ - tuned_at_bytes_ >= window()) {
+    end_stall(now_us);
+    const std::uint64_t elapsed_us = now_us - std::exchange(tuned_at_us_, now_us);
+    // A moment's stall is the loop's; one that lasts is a slow client's.
+    stalled = 2 * std::exchange(stalled_us_, 0) > elapsed_us;
+    tuned_at_bytes_ = taken_;
+    g_spare_window += window();
+    tuner_.step({now_us, elapsed_us, session_.shortest_rtt_us_, g_spare_window - window(), stalled});
+    g_spare_window -= window();
+  }
+  // A window that has been too large for the user closes by itself: it is left to. On a short link libssh's own way,
+  // which opens it when it is half closed, does as well.
+  const bool far = window() > kDefaultWindow || session_.shortest_rtt_us_ >= kShortRttUs;
+  if (far && !stalled) open_window();
 }
 
 void Channel::end_stall(std::uint64_t now_us) {
   if (stalled_since_us_ != 0) stalled_us_ += now_us - std::exchange(stalled_since_us_, 0);
 }
 
-void Channel::set_window(std::uint32_t window) {
-  g_spare_window += window_ - kDefaultWindow;
-  window_ = window;
-  g_spare_window -= window_ - kDefaultWindow;
-}
-
 // libssh 0.10 has no call for it. A read of more than the window holds raises the window; it is made from stderr, which
 // is empty, since on_data() drops what comes there, and so it reads nothing.
 void Channel::open_window() {
   char nothing = 0;
-  if (ssh_channel_poll(channel_, 1) == 0) ssh_channel_read_timeout(channel_, &nothing, window_, 1, 0);
+  if (ssh_channel_poll(channel_, 1) == 0) ssh_channel_read_timeout(channel_, &nothing, window(), 1, 0);
 }
 
 void Channel::flag() {

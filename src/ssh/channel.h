@@ -63,7 +63,7 @@ class Channel {
   void read_all(std::string& out);
 
   // The receive window that is kept open, in bytes.
-  std::uint32_t window() const { return window_; }
+  std::uint32_t window() const { return tuner_.window(); }
 
   // The user leaves. The channel is closed as soon as the protocol allows, also one that is still being opened.
   void release();
@@ -78,7 +78,6 @@ class Channel {
   void note_if_bulk();
   void tune_window(std::uint64_t now_us);
   void end_stall(std::uint64_t now_us);
-  void set_window(std::uint32_t window);
   void open_window();
   bool close();  // true when libssh has let go of it
   void forget();
@@ -107,7 +106,7 @@ class Channel {
   const bool metered_;  // one client's, and may be a bulk stream
   BulkMeter meter_;
 
-  std::uint32_t window_ = kDefaultWindow;
+  WindowTuner tuner_;
   std::uint64_t taken_ = 0;           // bytes, by the user
   std::uint64_t opened_at_bytes_ = 0;  // of taken_, when the window was last opened again
   std::uint64_t tuned_at_bytes_ = 0;  // of taken_, and the time, when the window was last thought over

@@ -15,7 +15,6 @@ constexpr int kReadsPerTurn = 64;
 // Below one TCP segment the servers between us and the hop may hold back the acknowledgement.
 constexpr std::uint64_t kSegment = 1448;
 constexpr int kPingTries = 3;
-constexpr std::uint64_t kLongRttUs = 5'000;
 constexpr std::uint32_t kFirstChannelNumber = 43;  // session.c: FIRST_CHANNEL, and the counter is raised before use
 
 HostKey host_key_of(ssh_session session) {
@@ -291,10 +290,11 @@ void Session::ask_for_reading() {
 
 void Session::ask_for_sending() {
   if (phase_ == Phase::over || phase_ == Phase::lent) return;
-  const bool pending = sending_pending();
+  // Before its first byte libssh has nothing pending, but does not begin before it hears that it can send.
+  const bool pending = sending_pending() || phase_ == Phase::handshaking;
   const bool blocked = pending && !core_->transport->writable();
   core_->transport->watch_writable(blocked);
-  if (pending && !blocked) settle_soon();
+  if (sending_pending() && !blocked) settle_soon();
 }
 
 void Session::settle_channels() {
@@ -348,7 +348,7 @@ void Session::settle_openings() {
       const bool wanted = channel->user_ != nullptr;
       channel->phase_ = wanted ? Channel::Phase::open : Channel::Phase::closing;
       // libssh opens with 64,000 bytes. On a long link the first round trips would carry no more.
-      if (wanted && shortest_rtt_us_ >= kLongRttUs) channel->open_window();
+      if (wanted && shortest_rtt_us_ >= kShortRttUs) channel->open_window();
       if (!wanted || channel->remote_eof_ || channel->remote_closed_) channel->flag();
       if (wanted) channel->user_->channel_opened();
     } else {

@@ -61,12 +61,12 @@ class Transport {
     bool sending = false;
   };
   void allow(Allowed allowed) { allowed_ = allowed; }
-  // Whether poll() has found anything since this was asked last: then another call into libssh may get
-  // further.
+  // Whether libssh has read, or heard that it can send, since this was asked last: then another call may get further.
   bool take_progress();
 
   // For transport_calls.cpp: what the functions of these names do for libssh.
   short poll(short events);
+  ssize_t read_for_libssh(char* to, std::size_t size);
   virtual ssize_t receive(char* to, std::size_t size) = 0;
   virtual ssize_t send(const char* from, std::size_t size) = 0;
   void closed();

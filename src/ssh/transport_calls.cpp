@@ -67,8 +67,14 @@ short Transport::poll(short events) {
   int found = 0;
   if (allowed_.reading && readable()) found |= events & POLLIN;
   if (allowed_.sending && writable()) found |= events & POLLOUT;
-  if (found != 0) progress_ = true;
+  // Not for POLLIN: libssh does not read before it could send for the first time.
+  if ((found & POLLOUT) != 0) progress_ = true;
   return static_cast<short>(found);
+}
+
+ssize_t Transport::read_for_libssh(char* to, std::size_t size) {
+  progress_ = true;
+  return receive(to, size);
 }
 
 bool Transport::take_progress() {
@@ -97,7 +103,7 @@ int poll(pollfd* fds, nfds_t count, int timeout) {
 
 ssize_t recv(int fd, void* buffer, size_t size, int flags) {
   if (tunneld::ssh::Transport* transport = tunneld::ssh::transport_of(fd))
-    return transport->receive(static_cast<char*>(buffer), size);
+    return transport->read_for_libssh(static_cast<char*>(buffer), size);
   static const auto system_recv = tunneld::ssh::next<ssize_t (*)(int, void*, size_t, int)>("recv");
   return system_recv(fd, buffer, size, flags);
 }

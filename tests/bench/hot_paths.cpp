@@ -35,12 +35,10 @@ BENCHMARK(relay_life)->Name("one relay's end, 5 steps");
 // From libssh's window to the largest, as fast as the link lets it.
 void window_growth(benchmark::State& run) {
   for (auto _ : run) {
-    std::uint32_t window = kDefaultWindow;
-    while (window < kMaxWindow) {
-      window = tuned_window(
-          {.window = window, .elapsed_us = 50'000, .rtt_us = 100'000, .spare = kMaxWindow, .stalled = false});
-    }
-    benchmark::DoNotOptimize(window);
+    WindowTuner tuner;
+    for (std::uint64_t now_us = 0; tuner.window() < kMaxWindow; now_us += 100'000)
+      tuner.step({.now_us = now_us, .elapsed_us = 100'000, .rtt_us = 100'000, .spare = kMaxWindow, .stalled = false});
+    benchmark::DoNotOptimize(tuner);
   }
 }
 BENCHMARK(window_growth)->Name("a window's growth to its largest");

@@ -2,44 +2,119 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace tunneld {
 namespace {
 
 constexpr std::uint32_t kPlenty = 256U * 1024 * 1024;
 constexpr std::uint64_t kRtt = 100'000;
 
-WindowSample sample(std::uint32_t window, std::uint64_t elapsed_us) { return {window, elapsed_us, kRtt, kPlenty, false}; }
+// A link that carries `bytes_per_us` and has a round trip of `rtt_us`, of which `known_rtt_us` was measured.
+struct Link {
+  std::uint64_t rtt_us = kRtt;
+  double bytes_per_us = 1000;
+  std::uint64_t known_rtt_us = kRtt;
+  std::uint64_t now_us = 1'000'000;
 
-TEST(WindowTuning, DoublesWhileHalfAWindowComesWithinARoundTrip) {
-  std::uint32_t window = kDefaultWindow;
-  for (int step = 0; step < 3; ++step) {
-    EXPECT_EQ(tuned_window(sample(window, kRtt * 3 / 2)), 2 * window);
-    window *= 2;
+  // Takes in one window's worth.
+  void run(WindowTuner& tuner, std::uint32_t spare = kPlenty, bool stalled = false) {
+    const auto by_link = static_cast<std::uint64_t>(tuner.window() / bytes_per_us);
+    const std::uint64_t elapsed_us = std::max(rtt_us, by_link);
+    now_us += elapsed_us;
+    tuner.step({now_us, elapsed_us, known_rtt_us, spare, stalled});
+  }
+};
+
+TEST(WindowTuner, GrowsToTheMaximumOnALongFastLinkWithinAFewWindows) {
+  WindowTuner tuner;
+  Link link;
+  int windows = 0;
+  for (; tuner.window() < kMaxWindow; ++windows) {
+    ASSERT_LT(windows, 10);
+    link.run(tuner);
+  }
+  EXPECT_LE(windows, 4);
+  for (int more = 0; more < 100; ++more) link.run(tuner);
+  EXPECT_EQ(tuner.window(), kMaxWindow);
+}
+
+TEST(WindowTuner, KeepsALargerWindowThatMadeItFasterThoughTheLinkIsTheLimitNow) {
+  WindowTuner tuner;
+  Link link;
+  link.bytes_per_us = 30;  // the link holds 3 MB
+  for (int windows = 0; windows < 20; ++windows) link.run(tuner);
+  EXPECT_EQ(tuner.window(), 4 * kDefaultWindow);
+}
+
+TEST(WindowTuner, GoesBackToTheWindowBeforeWhereALargerOneDoesNotPay) {
+  WindowTuner tuner;
+  Link link;
+  link.rtt_us = 500;
+  link.bytes_per_us = 400;
+  link.known_rtt_us = 5'000;  // measured while the machine was busy
+  int larger = 0;
+  for (int windows = 0; windows < 1000; ++windows) {
+    link.run(tuner);
+    larger += tuner.window() > kDefaultWindow ? 1 : 0;
+    EXPECT_LE(tuner.window(), 4 * kDefaultWindow);
+  }
+  EXPECT_GT(larger, 0);
+  EXPECT_LE(larger, 10);  // in the three seconds that this takes, a try of two windows every two
+}
+
+TEST(WindowTuner, TriesAgainAfterAWhile) {
+  WindowTuner tuner;
+  Link link;
+  link.bytes_per_us = 13;  // another channel of the chain is the limit
+  while (tuner.window() == kDefaultWindow) link.run(tuner);
+  while (tuner.window() != kDefaultWindow) link.run(tuner);
+  link.bytes_per_us = 1000;
+  const std::uint64_t failed_at_us = link.now_us;
+  while (tuner.window() == kDefaultWindow) {
+    ASSERT_LT(link.now_us, failed_at_us + 2 * kRetryAfterUs);
+    link.run(tuner);
+  }
+  EXPECT_GE(link.now_us, failed_at_us + kRetryAfterUs);
+}
+
+TEST(WindowTuner, StaysWhereTheLinkIsTheLimit) {
+  WindowTuner tuner;
+  Link link;
+  link.bytes_per_us = 5;
+  for (int windows = 0; windows < 20; ++windows) link.run(tuner);
+  EXPECT_EQ(tuner.window(), kDefaultWindow);
+}
+
+TEST(WindowTuner, StaysWhileTheRoundTripIsUnknownOrShort) {
+  for (const std::uint64_t known_rtt_us : {std::uint64_t{0}, kShortRttUs - 1}) {
+    WindowTuner tuner;
+    Link link;
+    link.rtt_us = 100;
+    link.bytes_per_us = 100'000;
+    link.known_rtt_us = known_rtt_us;
+    for (int windows = 0; windows < 20; ++windows) link.run(tuner);
+    EXPECT_EQ(tuner.window(), kDefaultWindow);
   }
 }
 
-TEST(WindowTuning, StopsAtTheMaximum) {
-  EXPECT_EQ(tuned_window(sample(10 * 1024 * 1024, 1)), kMaxWindow);
-  EXPECT_EQ(tuned_window(sample(kMaxWindow, 1)), kMaxWindow);
+TEST(WindowTuner, SpendsNoMoreThanIsSpare) {
+  WindowTuner tuner;
+  Link link;
+  link.run(tuner, 0);
+  EXPECT_EQ(tuner.window(), kDefaultWindow);
+  link.run(tuner, 1000);
+  EXPECT_EQ(tuner.window(), kDefaultWindow + 1000);
 }
 
-TEST(WindowTuning, StaysWhereTheLinkIsTheLimit) {
-  EXPECT_EQ(tuned_window(sample(kDefaultWindow, kRtt * 3 / 2 + 1)), kDefaultWindow);
-}
-
-TEST(WindowTuning, StaysWhileTheRoundTripIsUnknown) {
-  EXPECT_EQ(tuned_window({kDefaultWindow, 1, 0, kPlenty, false}), kDefaultWindow);
-}
-
-TEST(WindowTuning, SpendsNoMoreThanIsSpare) {
-  EXPECT_EQ(tuned_window({kDefaultWindow, 1, kRtt, 1000, false}), kDefaultWindow + 1000);
-  EXPECT_EQ(tuned_window({kDefaultWindow, 1, kRtt, 0, false}), kDefaultWindow);
-}
-
-TEST(WindowTuning, HalvesForAConsumerThatDoesNotKeepUpDownToTheDefault) {
-  EXPECT_EQ(tuned_window({kMaxWindow, 1, kRtt, kPlenty, true}), kMaxWindow / 2);
-  EXPECT_EQ(tuned_window({kDefaultWindow + 1, 1, kRtt, kPlenty, true}), kDefaultWindow);
-  EXPECT_EQ(tuned_window({kDefaultWindow, 1, kRtt, kPlenty, true}), kDefaultWindow);
+TEST(WindowTuner, HalvesForAConsumerThatDoesNotKeepUpDownToTheDefault) {
+  WindowTuner tuner;
+  Link link;
+  while (tuner.window() < kMaxWindow) link.run(tuner);
+  link.run(tuner, kPlenty, true);
+  EXPECT_EQ(tuner.window(), kMaxWindow / 2);
+  for (int windows = 0; windows < 10; ++windows) link.run(tuner, kPlenty, true);
+  EXPECT_EQ(tuner.window(), kDefaultWindow);
 }
 
 }  // namespace
