@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "ssh/session_core.h"
+
 namespace tunneld::ssh {
 namespace {
 
@@ -46,6 +48,13 @@ Result<void> check_library() {
                  {},
                  "libssh before 0.10.6 has known security faults",
                  "install libssh 0.10.6-0+deb12u3 or later"});
+  }
+  if (!libssh_uses_transports()) {
+    return fail({ErrorCode::internal,
+                 "this libssh does not work with tunneld",
+                 {},
+                 "it does not call the C library through the dynamic linker",
+                 "use your distribution's shared libssh, version 0.10.6 or later"});
   }
   ssh_set_log_callback(on_log_line);
   ssh_set_log_level(SSH_LOG_WARN);

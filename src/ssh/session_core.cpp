@@ -4,6 +4,7 @@
 #include <libssh/server.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 
 namespace tunneld::ssh {
@@ -40,6 +41,31 @@ std::string host_key_algorithms(const std::vector<std::string>& known_types) {
 
 // Every channel that a server opens unasked is refused; without this they would queue without a bound.
 int refuse_message(ssh_session, ssh_message, void*) { return 1; }
+
+// Takes what libssh sends, which begins with our identification (RFC 4253 section 4.2).
+class ProbeTransport : public Transport {
+ public:
+  void start(std::function<void()>) override {}
+  void fill() override {}
+  void watch_writable(bool) override {}
+  void lend() override {}
+  void take_back() override {}
+  void leave() override {}
+  void note_bulk_until(std::uint64_t) override {}
+  std::string_view unread() const override { return {}; }
+  bool readable() const override { return false; }
+  bool writable() const override { return true; }
+  ssize_t receive(char*, std::size_t) override {
+    errno = EAGAIN;
+    return -1;
+  }
+  ssize_t send(const char* from, std::size_t size) override {
+    sent.append(from, size);
+    return static_cast<ssize_t>(size);
+  }
+
+  std::string sent;
+};
 
 Error setup_error(ssh_session session, const char* what) {
   return {ErrorCode::no_common_algorithm, std::string("libssh does not accept ") + what + " of this host", {},
@@ -111,6 +137,17 @@ Result<std::shared_ptr<SessionCore>> make_core(std::unique_ptr<Transport> transp
   ssh_set_counters(session, &core->socket_bytes, &core->raw_bytes);
   ssh_set_message_callback(session, refuse_message, nullptr);
   return core;
+}
+
+bool libssh_uses_transports() {
+  auto probe = std::make_unique<ProbeTransport>();
+  const ProbeTransport& seen = *probe;
+  const Result<std::shared_ptr<SessionCore>> core = make_core(std::move(probe), {});
+  if (!core) return true;  // that has another reason, which the first session will tell
+  const TransportOpen open(*(*core)->transport, {.reading = true, .sending = true});
+  do ssh_connect((*core)->session);
+  while ((*core)->transport->take_progress());
+  return seen.sent.starts_with("SSH-2.0-");
 }
 
 std::size_t SendLedger::backlog(const SessionCore& core) {

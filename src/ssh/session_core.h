@@ -41,6 +41,10 @@ struct SessionCore {
 Result<std::shared_ptr<SessionCore>> make_core(std::unique_ptr<Transport> transport,
                                                const SessionOptions& options);
 
+// Whether libssh's calls for its descriptor come to the Transport (transport_calls.cpp): one that was built or linked in
+// an unusual way may not look up poll and its kin as usual, and no session would get anywhere.
+bool libssh_uses_transports();
+
 // How many bytes wait inside libssh, which does not tell: in its socket's buffer, and during a key exchange of ours in
 // a queue of packets. Worked out from what was handed over and from libssh's two counters.
 class SendLedger {

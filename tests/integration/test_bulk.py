@@ -73,7 +73,7 @@ def test_500_connections_at_once_all_work_and_leave_no_descriptor(lab: Lab) -> N
         expected = hashlib.sha256(number.to_bytes(8, "big") + request).hexdigest()
         assert receive_all(client).decode() == expected
         client.close()
-    wait_until(lambda: lab.tunneld.descriptors() <= before, 10, f"descriptors are back to {before}")
+    tunnel.wait_until_clients_are_gone(before, 10)
 
 
 def _send_rest(client: socket.socket, request: bytes) -> None:

@@ -19,8 +19,6 @@ FURTHER_BYTES = scaled(normal=200 * MB, small=5 * MB)
 # falls to 0.58-0.65 here.
 FULL_SPEED = 0.5
 PSS_BYTES = 12 * MB
-# What further lanes hold, which stay for a minute: 15, each a TCP connection and a descriptor for each of two sessions.
-LANES_DESCRIPTORS = 15 * 3
 
 
 def best_rate(tunnel: Tunnel) -> float:
@@ -62,7 +60,7 @@ def test_200_clients_that_stop_reading_cost_a_window_each_and_disturb_nobody(lab
             client = stack.enter_context(tunnel.connect("endless"))
             assert client.recv(1)
         assert_bounded(lab, tunnel, before, rate_before, READER_BYTES)
-    wait_until(lambda: lab.tunneld.descriptors() <= descriptors + LANES_DESCRIPTORS, 10, "all connections are gone")
+    tunnel.wait_until_clients_are_gone(descriptors, 10)
     assert_free_again(lab, before)
 
 
@@ -94,7 +92,7 @@ def test_200_clients_of_a_target_that_stops_reading_cost_half_a_mib_each(lab: La
         wait_until_steady(push)
         assert_bounded(lab, tunnel, before, rate_before, WRITER_BYTES)
     stuck.release.set()
-    wait_until(lambda: lab.tunneld.descriptors() <= descriptors + LANES_DESCRIPTORS, 20, "all connections are gone")
+    tunnel.wait_until_clients_are_gone(descriptors, 20)
     assert_free_again(lab, before)
 
 

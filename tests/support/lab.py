@@ -18,6 +18,7 @@ from .scale import patience
 from .sshd import Sshd, SshServer
 from .targets import Handler, Target
 from .tunneld import Outcome, Tunneld
+from .wait import wait_until
 from .yaml_text import to_yaml
 
 LONGEST_FOLDER = 40  # a unix socket's path holds 107 bytes, and some lie four folders deep
@@ -44,6 +45,17 @@ class Tunnel:
 
     def status(self) -> dict[str, Any]:
         return self.lab.tunneld.status(self.name)
+
+    def wait_until_clients_are_gone(self, descriptors: int, within: float) -> None:
+        """And all that they held: the daemon has no more descriptors than that. Further lanes, which would stay for a
+        minute, are closed by a restart."""
+
+        def connections() -> int:
+            return sum(forward["connections"] for forward in self.status()["forwards"])
+
+        wait_until(lambda: connections() == 0, within, "no client is left")
+        self.lab.tunneld.ok("restart", self.name)
+        wait_until(lambda: self.lab.tunneld.descriptors() <= descriptors, 10, f"descriptors are back to {descriptors}")
 
     def connect(self, forward: str | None = None, timeout: float = 30) -> socket.socket:
         port = self.ports[forward] if forward else self.port

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "loop/loop.h"
+#include "ssh/session_core.h"
 #include "ssh/socket_transport.h"
 #include "unit/support/turns.h"
 
@@ -132,6 +133,8 @@ TEST(TransportCalls, AnEndedTransportLeavesItsNumberToTheSystem) {
   EXPECT_EQ(::recv(number, nullptr, 0, 0), -1);
   EXPECT_EQ(errno, EBADF);
 }
+
+TEST(TransportCalls, LibsshUsesThem) { EXPECT_TRUE(libssh_uses_transports()); }
 
 TEST(SocketTransport, ReadsInOnePieceWhatLibsshTakesInMany) {
   loop::Loop loop;
