@@ -54,6 +54,7 @@ void ChannelTransport::channel_refused(std::uint32_t reason, const std::string& 
 
 std::size_t ChannelTransport::channel_data(const char* data, std::size_t size) {
   if (stalled_) return 0;
+  if (session_ready_) outer_->leave_nudge_to_inner();
   tell_ready();
   std::string& input = lent_ ? arrived_ : input_;
   const std::size_t unread = input.size() - (lent_ ? 0 : read_);

@@ -41,6 +41,7 @@ class ChannelTransport : public Transport, private ChannelUser {
   void lend() override;
   void take_back() override;
   void leave() override;  // the owner may be gone afterwards
+  void session_ready() override { session_ready_ = true; }
   void note_bulk_until(std::uint64_t at_ms) override;
   std::string_view unread() const override { return std::string_view(input_).substr(read_); }
   bool readable() const override { return read_ < input_.size() || at_end(); }
@@ -70,6 +71,7 @@ class ChannelTransport : public Transport, private ChannelUser {
   Channel* channel_ = nullptr;
   std::function<void()> ready_;
   bool opened_ = false;
+  bool session_ready_ = false;
   bool lent_ = false;
   bool ended_ = false;    // nothing comes after input_
   bool stalled_ = false;  // the channel holds bytes back

@@ -14,6 +14,8 @@ constexpr std::size_t kSendBacklogLimit = 256 * 1024;
 constexpr int kReadsPerTurn = 64;
 // Below one TCP segment the servers between us and the hop may hold back the acknowledgement.
 constexpr std::uint64_t kSegment = 1448;
+// Long enough for the answer of a client that answers at once, far below the 40 ms.
+constexpr std::uint64_t kNudgeAfterMs = 1;
 constexpr int kPingTries = 3;
 constexpr std::uint32_t kFirstChannelNumber = 43;  // session.c: FIRST_CHANNEL, and the counter is raised before use
 
@@ -51,6 +53,7 @@ Session::Session(loop::Loop& loop, SessionObserver& observer, bool nested)
       observer_(observer),
       nested_(nested),
       self_(std::make_shared<Session*>(this)),
+      nudge_(loop, [this] { nudge(); }),
       last_channel_number_(kFirstChannelNumber - 1) {
   on_refusal_ = [this](std::uint32_t number, std::uint32_t reason, const std::string& text) {
     note_refusal(number, reason, text);
@@ -121,6 +124,7 @@ void Session::pump_login() {
 
 void Session::become_ready() {
   last_heard_ms_ = loop_.precise_now_ms();
+  core_->transport->session_ready();
   ping();  // tells the round trip
 }
 
@@ -144,7 +148,6 @@ void Session::take_back(bool go_on) {
 void Session::pump_channels() {
   Transport& transport = *core_->transport;
   const std::uint64_t in_before = core_->socket_bytes.in_bytes;
-  const std::uint64_t out_before = core_->raw_bytes.out_packets;
   transport.fill();
   for (int i = 0; i < kReadsPerTurn && transport.readable(); ++i) {
     const TransportOpen open(transport, {.reading = true, .sending = false});
@@ -152,17 +155,23 @@ void Session::pump_channels() {
     if (!transport.readable()) transport.fill();
   }
   settle_channels();
-  if (phase_ != Phase::over) nudge(in_before, out_before);
+  if (phase_ != Phase::over) consider_nudge(core_->socket_bytes.in_bytes - in_before);
 }
 
-// Delayed ACKs between the servers hold the next small packet back for up to 40 ms. An empty message on an
-// inner session makes the server before it write to the inner connection, and the acknowledgement rides
-// along. Not when we have just sent something that does the same, nor during bulk.
-void Session::nudge(std::uint64_t in_before, std::uint64_t out_before) {
-  if (!nested_ || phase_ != Phase::ready) return;
-  const std::uint64_t got = core_->socket_bytes.in_bytes - in_before;
-  if (got > 0 && got < kSegment && core_->raw_bytes.out_packets == out_before)
-    ssh_send_ignore(core_->session, "");
+// Delayed ACKs between the servers hold the next small packet back for up to 40 ms. An empty message on an inner session
+// makes the server before it write to the inner connection, and the acknowledgement rides along. What we send anyway does
+// the same, and mostly follows at once; during bulk there is no such wait.
+void Session::consider_nudge(std::uint64_t got) {
+  const bool inner_nudges = std::exchange(inner_nudges_, false);
+  if (!nested_ || phase_ != Phase::ready || got == 0 || got >= kSegment || inner_nudges) return;
+  packets_before_nudge_ = core_->raw_bytes.out_packets;
+  if (!nudge_.active()) nudge_.start(kNudgeAfterMs);
+}
+
+void Session::nudge() {
+  if (phase_ != Phase::ready || core_->raw_bytes.out_packets != packets_before_nudge_) return;
+  const Use use(*this);
+  ssh_send_ignore(core_->session, "");
 }
 
 Channel* Session::open_channel(const Use&, const Endpoint& target, const std::string& origin_host,
@@ -432,6 +441,7 @@ void Session::shut_down() {
   if (phase_ == Phase::over) return;
   const bool lent = phase_ == Phase::lent;
   phase_ = Phase::over;
+  nudge_.stop();
   lose_channels();
   // A worker that drives it tears it down when it lets go.
   if (!lent) core_->end();

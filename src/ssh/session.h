@@ -18,6 +18,7 @@
 #include <tunneld/profile.h>
 
 #include "loop/loop.h"
+#include "loop/timer.h"
 #include "ssh/channel.h"
 #include "ssh/library.h"
 #include "ssh/session_core.h"
@@ -93,6 +94,8 @@ class Session {
   // One of its channels, or of those of a session inside, is a bulk stream (core/bulk_meter.h).
   bool carries_bulk() const { return loop_.now_ms() < bulk_until_ms_; }
   void note_bulk_until(std::uint64_t at_ms);  // 0: no more
+  // What has just come was for a session inside, which takes care of the acknowledgements itself.
+  void leave_nudge_to_inner() { inner_nudges_ = true; }
   ssh_session raw() { return core_ ? core_->session : nullptr; }
 
   // Held by whoever calls into the session from outside its own pump.
@@ -135,7 +138,8 @@ class Session {
   void ask_for_sending();
   void ask_for_reading();
   void become_ready();
-  void nudge(std::uint64_t in_before, std::uint64_t out_before);
+  void consider_nudge(std::uint64_t got);
+  void nudge();
   void note_refusal(std::uint32_t number, std::uint32_t reason, const std::string& text);
   void drop(Channel& channel);
   void lose_channels();
@@ -153,6 +157,7 @@ class Session {
   bool settling_soon_ = false;
   bool reading_soon_ = false;
   std::shared_ptr<Session*> self_;  // null inside when this is gone
+  loop::Timer nudge_;
 
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<Channel*> flagged_;  // news to be told
@@ -171,6 +176,8 @@ class Session {
   double rtt_ms_ = -1;
   std::uint64_t shortest_rtt_us_ = 0;  // 0: none yet
   std::uint64_t bulk_until_ms_ = 0;
+  bool inner_nudges_ = false;
+  std::uint64_t packets_before_nudge_ = 0;
 };
 
 }  // namespace tunneld::ssh

@@ -51,6 +51,7 @@ class ProbeTransport : public Transport {
   void lend() override {}
   void take_back() override {}
   void leave() override {}
+  void session_ready() override {}
   void note_bulk_until(std::uint64_t) override {}
   std::string_view unread() const override { return {}; }
   bool readable() const override { return false; }

@@ -21,6 +21,7 @@ class SocketTransport : public Transport {
   void lend() override;
   void take_back() override;
   void leave() override;
+  void session_ready() override {}
   void note_bulk_until(std::uint64_t) override {}
   std::string_view unread() const override { return {buffer_.get() + read_, filled_ - read_}; }
   bool readable() const override { return read_ < filled_ || ended_; }

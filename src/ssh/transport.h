@@ -45,6 +45,8 @@ class Transport {
   // Ends it for good: the connection or channel is closed, after what libssh has sent, and `ready` is not
   // called any more. A worker that still drives the session may go on, and gets nowhere.
   virtual void leave() = 0;
+  // The session is logged in.
+  virtual void session_ready() = 0;
   // The session carries a bulk stream, and so does what carries the session.
   virtual void note_bulk_until(std::uint64_t at_ms) = 0;
   // What fill() has taken in and nobody has read.

@@ -40,6 +40,7 @@ class MemoryTransport : public Transport {
   void lend() override {}
   void take_back() override {}
   void leave() override {}
+  void session_ready() override {}
   void note_bulk_until(std::uint64_t) override {}
   std::string_view unread() const override { return input; }
   bool readable() const override { return !input.empty(); }
