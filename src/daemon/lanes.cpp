@@ -82,6 +82,7 @@ void Lanes::close() {
     loop_.retire(std::move(lane));
   }
   further_.clear();
+  failed_at_ms_.reset();  // the next chain finds out for itself
 }
 
 Lane Lanes::Further::fact(std::uint64_t now_ms) const {
