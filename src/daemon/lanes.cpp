@@ -85,6 +85,10 @@ void Lanes::close() {
   failed_at_ms_.reset();  // the next chain finds out for itself
 }
 
+void Lanes::detach() {
+  for (const auto& lane : further_) lane->chain().detach();
+}
+
 Lane Lanes::Further::fact(std::uint64_t now_ms) const {
   if (!chain_.ready()) return {LaneState::opening, 0, false, 0};
   return {LaneState::ready, chain_.channels(), chain_.carries_bulk(), empty_since_ms == 0 ? 0 : now_ms - empty_since_ms};
