@@ -51,7 +51,8 @@ struct Lane {
   std::uint64_t idle_ms = 0;  // since it had its last channel, else since it became ready
 };
 
-// For so long after a lane could not be opened (as a rule the server allows no more) the others are shared.
+// For so long after a lane could not be opened, or was lost (as a rule the server allows no more), the others
+// are shared. A new chain starts afresh.
 inline constexpr std::uint64_t kLaneRetryAfterMs = 30'000;
 
 // A log-in that needs a person, an OTP or a touch, is asked for once: by lane 0.

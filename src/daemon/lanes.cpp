@@ -82,6 +82,11 @@ void Lanes::close() {
     loop_.retire(std::move(lane));
   }
   further_.clear();
+  failed_at_ms_.reset();  // the next chain finds out for itself
+}
+
+void Lanes::detach() {
+  for (const auto& lane : further_) lane->chain().detach();
 }
 
 Lane Lanes::Further::fact(std::uint64_t now_ms) const {
@@ -111,7 +116,10 @@ ssh::Session* Lanes::choose(ssh::Chain& chain, const ssh::ChainUser& user) {
     if (!patience_.active()) patience_.start(kPatienceMs);
     return nullptr;
   }
-  return *choice.lane == 0 ? chain.target() : further_[*choice.lane - 1]->chain().target();
+  if (*choice.lane == 0) return chain.target();
+  Further& lane = *further_[*choice.lane - 1];
+  lane.empty_since_ms = 0;  // it may be empty again when it is looked at next
+  return lane.chain().target();
 }
 
 void Lanes::open(const ssh::Chain& chain, const ssh::ChainUser& user) {

@@ -36,6 +36,8 @@ class Lanes {
   ssh::Session* choose(ssh::Chain& chain, const ssh::ChainUser& user);
   // All but lane 0, at once.
   void close();
+  // No chain that starts from now on shares the sessions of these lanes.
+  void detach();
   // How many further sessions to this hop of the chain stand.
   std::size_t further_sessions(const ssh::Chain& chain, std::size_t hop) const;
 

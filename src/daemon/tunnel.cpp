@@ -57,6 +57,7 @@ void Tunnel::up() { event(TunnelEvent::up); }
 // Restarting promises new sessions. Other profiles keep theirs until they are restarted themselves.
 void Tunnel::restart() {
   if (chain_) chain_->detach();
+  lanes_.detach();
   event(TunnelEvent::restart);
 }
 

@@ -1,10 +1,15 @@
-"""A real ssh-agent."""
+"""A real ssh-agent, and one before it that takes its time."""
 import os
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 from .keys import Key
 from .process import Server
+from .stream import receive_exactly
+
+SIGN_REQUEST = 13  # SSH_AGENTC_SIGN_REQUEST, draft-miller-ssh-agent
 
 
 class SshAgent(Server):
@@ -33,3 +38,49 @@ class SshAgent(Server):
 
     def remove_all(self) -> None:
         self._ssh_add("-D")
+
+
+class SlowAgent:
+    """Passes everything on to a real agent, each signature so many seconds late: as one that asks a person."""
+
+    def __init__(self, agent: SshAgent, path: Path, seconds: float) -> None:
+        self.socket = path
+        self.signatures = 0  # ever asked for
+        self._agent = agent
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(5)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as agent:
+            agent.connect(str(self._agent.socket))
+            while request := _message(client):
+                if request[4] == SIGN_REQUEST:
+                    self.signatures += 1
+                    self._ended.wait(self._seconds)
+                agent.sendall(request)
+                client.sendall(_message(agent))
+
+
+def _message(sock: socket.socket) -> bytes:
+    """The next message with its length before it; nothing at the end."""
+    length = sock.recv(4, socket.MSG_WAITALL)
+    return length + receive_exactly(sock, int.from_bytes(length, "big")) if length else b""

@@ -36,7 +36,8 @@ class FaultyRelay:
         self._accepting: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
         self._open = {UP: asyncio.Event(), DOWN: asyncio.Event()}
-        for gate in self._open.values():
+        self._admitting = asyncio.Event()
+        for gate in (*self._open.values(), self._admitting):
             gate.set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -63,6 +64,10 @@ class FaultyRelay:
     def refuse(self, on: bool = True) -> None:
         """New connections are refused; those that stand are left alone."""
         self._call(self._stop_listening if on else self._listen)
+
+    def stall_new(self, on: bool = True) -> None:
+        """New connections are accepted, and nothing more until it is switched off; those that stand go on."""
+        self._call(self._admitting.clear if on else self._admitting.set)
 
     def cut(self) -> None:
         """Resets every connection, at both ends."""
@@ -144,6 +149,7 @@ class FaultyRelay:
         self._sockets.add(server)
         pumps: list[asyncio.Task[None]] = []
         try:
+            await self._admitting.wait()
             await self._open[UP].wait()
             await self._loop.sock_connect(server, self.server)
             pumps = [

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Sequence
 
-from .agent import SshAgent
+from .agent import SlowAgent, SshAgent
 from .asyncssh_server import AsyncsshServer
 from .dropbear import Dropbear
 from .faulty_relay import FaultyRelay
@@ -143,6 +143,11 @@ class Lab:
         for key in keys:
             server.add(key)
         return server
+
+    def slow_agent(self, agent: SshAgent, seconds: float) -> SlowAgent:
+        slow = SlowAgent(agent, self.folder / "slow-agent", seconds)
+        self._stack.callback(slow.stop)
+        return slow
 
     def relay(self, server_port: int, **more: Any) -> FaultyRelay:
         relay = FaultyRelay(server_port, **more)

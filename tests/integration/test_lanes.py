@@ -1,0 +1,410 @@
+"""Further sessions to a tunnel's target, opened where a new connection would find none that is quiet."""
+import signal
+import socket
+import threading
+from contextlib import ExitStack
+from typing import Sequence
+
+import pytest
+from support import targets
+from support.lab import Lab, Tunnel
+from support.process import children_of, send_signal
+from support.scale import MB, MIB, patience
+from support.sshd import Sshd, SshServer
+from support.stream import ends_with, pattern_bytes, receive_exactly, send_pattern
+from support.transfers import assert_echoes
+from support.wait import Stopwatch, wait_until
+
+PATIENCE_SECONDS = 2  # how long a client waits for a lane
+AT_ONCE_SECONDS = 1  # enough for a log-in on loopback, and less than the patience
+IDLE_SECONDS = 60
+LOOK_SECONDS = 5  # how often idle lanes are looked for
+CROWDED, FULL = 192, 256  # channels of a lane
+# Of a lane to a single hop: its connection, and what stands for it before libssh.
+DESCRIPTORS_PER_LANE = 3
+STREAMED_BYTES = 16 * MB  # more than all sockets on the way hold: it has gone through the daemon
+
+
+class BulkStream:
+    """Moves bytes one way as fast as it can, from its making, when it is known to be bulk, to stop()."""
+
+    def __init__(self, tunnel: Tunnel, forward: str = "endless") -> None:
+        self.end = ""  # "eof" or "reset", when it has ended
+        self.moved = 0
+        self._socket = tunnel.connect(forward)
+        self._thread = threading.Thread(target=self._move, args=(forward == "sink",), daemon=True)
+        self._thread.start()
+        wait_until(lambda: self.moved >= STREAMED_BYTES or self.end, patience(20), "the stream flows")
+        assert not self.end
+
+    def __enter__(self) -> "BulkStream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:  # it has ended before
+            pass
+        self._thread.join(10)
+        self._socket.close()
+
+    def _move(self, upwards: bool) -> None:
+        buffer = bytearray(MIB)
+        try:
+            while True:
+                if upwards:
+                    send_pattern(self._socket, MIB)
+                    got = MIB
+                else:
+                    got = self._socket.recv_into(buffer)
+                if not got:
+                    break
+                self.moved += got
+            self.end = "eof"
+        except ConnectionError:
+            self.end = "reset"
+
+
+def sink(_: targets.Target, connection: socket.socket) -> None:
+    buffer = bytearray(MIB)
+    while connection.recv_into(buffer):
+        pass
+
+
+def profile(lab: Lab, hops: Sequence[SshServer | str], name: str = "demo", **more: object) -> Tunnel:
+    """Up, with a forward for interactive connections and one for bulk each way."""
+    tunnel = lab.profile(
+        name,
+        hops,
+        {"echo": lab.target(targets.echo), "endless": lab.target(targets.endless), "sink": lab.target(sink)},
+        **more,
+    )
+    tunnel.up()
+    return tunnel
+
+
+def lanes(tunnel: Tunnel) -> list[int]:
+    return [hop["lanes"] for hop in tunnel.status()["hops"]]
+
+
+def sessions(tunnel: Tunnel) -> list[int]:
+    return [hop["session"] for hop in tunnel.status()["hops"]]
+
+
+def logins(*servers: SshServer) -> list[int]:
+    """Since their last start."""
+    return [server.log().count("Accepted publickey") for server in servers]
+
+
+def attempts(server: SshServer) -> int:
+    return server.log().count("Connection from ")
+
+
+def talking_client(tunnel: Tunnel) -> socket.socket:
+    client = tunnel.connect("echo")
+    assert_talks(client)
+    return client
+
+
+def client_of_a_lane(tunnel: Tunnel) -> socket.socket:
+    """While a bulk stream runs: one more, in the second session to the target."""
+    client = talking_client(tunnel)
+    if lanes(tunnel)[-1] == 1:  # a log-in took longer than a client waits: the machine is busy
+        client.close()
+        wait_until(lambda: lanes(tunnel)[-1] == 2, patience(10), "the lane stands")
+        client = talking_client(tunnel)
+    return client
+
+
+def assert_talks(client: socket.socket) -> None:
+    client.sendall(b"x")
+    assert receive_exactly(client, 1) == b"x"
+
+
+def seconds_of_echo(tunnel: Tunnel) -> float:
+    watch = Stopwatch()
+    assert_echoes(tunnel, "echo")
+    return watch.seconds
+
+
+def assert_all_closed(servers: Sequence[Sshd]) -> None:
+    wait_until(lambda: [server.sessions() for server in servers] == [0] * len(servers), 5, "all sessions are closed")
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("length", [1, 3])
+@pytest.mark.parametrize("forward", ["endless", "sink"], ids=["download", "upload"])
+def test_beside_a_bulk_stream_new_connections_share_one_session_of_their_own_from_the_first_hop_on(
+    lab: Lab, forward: str, length: int
+) -> None:
+    hops = lab.chain(length)
+    tunnel = profile(lab, hops)
+    with BulkStream(tunnel, forward):
+        assert lanes(tunnel) == [1] * length
+        with client_of_a_lane(tunnel):
+            assert lanes(tunnel) == [2] * length
+            assert logins(*hops) == [2] * length
+            with talking_client(tunnel):
+                pass
+            assert lanes(tunnel) == logins(*hops) == [2] * length
+    assert tunnel.status()["last_error"] is None
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_a_crowd_gets_a_further_session_to_the_last_hop_only(lab: Lab, length: int) -> None:
+    hops = lab.chain(length)
+    tunnel = profile(lab, hops)
+    with ExitStack() as stack:
+        for _ in range(CROWDED):
+            stack.enter_context(talking_client(tunnel))
+        assert lanes(tunnel) == [1] * length
+        stack.enter_context(talking_client(tunnel))
+        expected = [1] * (length - 1) + [2]
+        wait_until(lambda: lanes(tunnel) == expected, patience(5), "the lane stands")
+        stack.enter_context(talking_client(tunnel))
+        assert lanes(tunnel) == logins(*hops) == expected
+
+
+@pytest.mark.sanitized
+def test_a_pool_of_20_interactive_connections_stays_in_one_session(lab: Lab) -> None:
+    hops = lab.chain(2)
+    tunnel = profile(lab, hops)
+    question = pattern_bytes(1000)
+    with ExitStack() as stack:
+        pool = [stack.enter_context(talking_client(tunnel)) for _ in range(20)]
+        for _ in range(50):
+            for client in pool:
+                client.sendall(question)
+            for client in pool:
+                assert receive_exactly(client, len(question)) == question
+        stack.enter_context(talking_client(tunnel))
+        assert lanes(tunnel) == logins(*hops) == [1, 1]
+
+
+@pytest.mark.sanitized
+@pytest.mark.limit(90)
+def test_600_connections_at_once_all_work_over_four_sessions_at_most_and_leave_no_descriptor(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = profile(lab, [server])
+    before = lab.tunneld.descriptors()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(tunnel.connect("echo")) for _ in range(600)]
+        for client in clients:
+            client.sendall(b"x")
+        for client in clients:
+            assert receive_exactly(client, 1) == b"x"
+        (count,) = lanes(tunnel)
+        assert 600 / FULL < count <= 4
+        for client in clients:
+            assert_talks(client)
+    status = tunnel.status()
+    assert status["last_error"] is None and logins(server) == [count]
+    assert status["hops"][0]["lanes"] == count
+    allowed = before + (count - 1) * DESCRIPTORS_PER_LANE
+    wait_until(lambda: lab.tunneld.descriptors() <= allowed, 10, "all connections are gone")
+    lab.tunneld.ok("restart", "demo")
+    assert lanes(tunnel) == [1]
+    wait_until(lambda: lab.tunneld.descriptors() <= before, 10, "so are the lanes")
+
+
+@pytest.mark.sanitized
+def test_where_no_second_log_in_is_let_in_the_busy_session_serves_and_no_third_is_tried(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = profile(lab, [server])
+    with BulkStream(tunnel):
+        server.forbid_all()
+        assert seconds_of_echo(tunnel) < patience(PATIENCE_SECONDS + 1)
+        assert "lane 1 has ended: E-AUTH-REFUSED" in lab.tunneld.log()
+        for _ in range(10):
+            assert seconds_of_echo(tunnel) < patience(AT_ONCE_SECONDS)
+        assert lanes(tunnel) == [1]
+        assert attempts(server) == 2 and logins(server) == [1]
+        status = tunnel.status()
+        assert (status["state"], status["last_error"]) == ("up", None)
+    server.authorize(lab.keys["bastion"])
+    lab.tunneld.ok("restart", "demo")
+    with BulkStream(tunnel), client_of_a_lane(tunnel):
+        assert lanes(tunnel) == [2], "a new chain owes nothing to what befell the old one"
+
+
+@pytest.mark.sanitized
+def test_a_lane_whose_handshake_stalls_is_waited_for_no_longer_than_two_seconds(lab: Lab) -> None:
+    server = lab.sshd()
+    lab.hosts["bastion"]["connect_timeout"] = "4s"
+    relay = lab.relay_before(server)
+    tunnel = profile(lab, [server])
+    with BulkStream(tunnel):
+        relay.stall_new()
+        assert PATIENCE_SECONDS - 0.1 < seconds_of_echo(tunnel) < patience(PATIENCE_SECONDS + 1)
+        wait_until(lambda: "lane 1 has ended: " in lab.tunneld.log(), patience(5), "its deadline passes")
+        assert seconds_of_echo(tunnel) < patience(AT_ONCE_SECONDS)
+        assert relay.connections == 2 and lanes(tunnel) == [1]
+
+
+def test_who_waits_for_a_lane_that_comes_late_is_served_by_it(lab: Lab) -> None:
+    server = lab.sshd()
+    relay = lab.relay_before(server)
+    tunnel = profile(lab, [server])
+    with BulkStream(tunnel), ExitStack() as stack:
+        relay.stall_new()
+        waiting = [stack.enter_context(tunnel.connect("echo")) for _ in range(5)]
+        wait_until(lambda: relay.connections == 2, 5, "the lane is dialled")
+        wait_until(lambda: tunnel.status()["forwards"][0]["held"] == 5, 1, "all wait for it")
+        relay.stall_new(False)
+        for client in waiting:
+            assert_talks(client)
+        assert lanes(tunnel) == logins(server) == [2]
+
+
+@pytest.mark.sanitized
+def test_down_closes_the_lanes_as_well(lab: Lab) -> None:
+    hops = lab.chain(2)
+    tunnel = profile(lab, hops)
+    with BulkStream(tunnel) as stream, client_of_a_lane(tunnel) as client:
+        assert lanes(tunnel) == [2, 2]
+        lab.tunneld.ok("down", "demo", "--drain=0s")
+        assert ends_with(client, patience(1)) == "reset"
+        wait_until(lambda: stream.end == "reset", 5, "the other lane's client is reset")
+        assert_all_closed(hops)
+
+
+@pytest.mark.sanitized
+def test_restart_replaces_all_lanes_by_one_new_session(lab: Lab) -> None:
+    hops = lab.chain(2)
+    tunnel = profile(lab, hops)
+    before = sessions(tunnel)
+    with BulkStream(tunnel), client_of_a_lane(tunnel) as client:
+        assert lanes(tunnel) == [2, 2]
+        lab.tunneld.ok("restart", "demo")
+        assert ends_with(client, patience(1)) == "reset"
+        assert lanes(tunnel) == [1, 1] and not set(sessions(tunnel)) & set(before)
+    assert_echoes(tunnel, "echo")
+    wait_until(lambda: [hop.sessions() for hop in hops] == [1, 1], 5, "the old sessions are closed")
+
+
+@pytest.mark.sanitized
+def test_the_daemon_ends_in_order_with_lanes_in_use(lab: Lab) -> None:
+    hops = lab.chain(2)
+    tunnel = profile(lab, hops)
+    with BulkStream(tunnel), client_of_a_lane(tunnel) as client:
+        assert lanes(tunnel) == [2, 2]
+        lab.tunneld.shutdown()
+        assert ends_with(client, patience(1)) == "reset"
+    assert_all_closed(hops)
+
+
+@pytest.mark.sanitized
+def test_a_killed_bastion_resets_the_clients_of_all_lanes_and_its_return_brings_lanes_back(lab: Lab) -> None:
+    hops = lab.chain(2)
+    tunnel = profile(lab, hops)
+    with BulkStream(tunnel) as stream, client_of_a_lane(tunnel) as client:
+        assert lanes(tunnel) == [2, 2]
+        hops[0].kill()
+        watch = Stopwatch()
+        assert ends_with(client, patience(1)) == "reset"
+        wait_until(lambda: stream.end == "reset", patience(1), "the other lane's client is reset")
+        assert watch.seconds < patience(1)
+    hops[0].start()
+    assert_echoes(tunnel, "echo")
+    assert lanes(tunnel) == [1, 1]
+    with BulkStream(tunnel), client_of_a_lane(tunnel):
+        assert lanes(tunnel) == [2, 2]
+
+
+def test_a_lane_that_is_lost_takes_only_its_own_clients_along(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = profile(lab, [server])
+    (first,) = children_of(server.pid)
+    with BulkStream(tunnel) as stream, client_of_a_lane(tunnel) as client:
+        (second,) = set(children_of(server.pid)) - {first}
+        send_signal(second, signal.SIGKILL)
+        assert ends_with(client, patience(1)) == "reset"
+        assert seconds_of_echo(tunnel) < patience(AT_ONCE_SECONDS)
+        assert lanes(tunnel) == [1] and logins(server) == [2], "as after one that could not be opened"
+        assert not stream.end
+    assert tunnel.status()["reconnects"] == 0
+
+
+@pytest.mark.limit(120)
+def test_a_lane_that_nobody_uses_is_closed_after_a_minute_and_the_chain_stays(lab: Lab) -> None:
+    hops = lab.chain(2)
+    tunnel = profile(lab, hops)
+    before = sessions(tunnel)
+    with talking_client(tunnel) as staying:
+        with BulkStream(tunnel), client_of_a_lane(tunnel):
+            assert lanes(tunnel) == [2, 2]
+        watch = Stopwatch()
+        wait_until(lambda: hops[0].sessions() == 1, patience(80), "the lane is closed")
+        assert IDLE_SECONDS <= watch.seconds <= patience(IDLE_SECONDS + 3 * LOOK_SECONDS)
+        assert lanes(tunnel) == [1, 1] and sessions(tunnel) == before
+        assert_talks(staying)
+    assert "-> lost" not in lab.tunneld.log()
+
+
+@pytest.mark.sanitized
+def test_who_may_not_be_held_as_long_as_a_lane_takes_is_served_at_once(lab: Lab) -> None:
+    server = lab.sshd()
+    relay = lab.relay_before(server)
+    tunnel = profile(lab, [server], hold_timeout="1s")
+    with BulkStream(tunnel):
+        relay.stall_new()
+        assert seconds_of_echo(tunnel) < patience(AT_ONCE_SECONDS)
+        with talking_client(tunnel) as client:
+            assert ends_with(client, 1.5) == "open"
+            client.settimeout(patience(5))
+            relay.stall_new(False)
+            wait_until(lambda: lanes(tunnel) == [2], patience(5), "the lane has been opened behind them")
+            assert_talks(client)
+    assert tunnel.status()["last_error"] is None
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("seconds, count", [(1.2, 1), (0, 2)], ids=["a person", "a machine"])
+def test_a_log_in_that_takes_the_agent_as_long_as_a_person_is_asked_for_once(
+    lab: Lab, seconds: float, count: int
+) -> None:
+    server = lab.sshd()
+    agent = lab.slow_agent(lab.agent(lab.keys["bastion"]), seconds)
+    for name in ("identity_file", "identities_only"):
+        del lab.hosts["bastion"][name]
+    lab.hosts["bastion"]["identity_agent"] = str(agent.socket)
+    tunnel = profile(lab, [server])
+    with BulkStream(tunnel):
+        for _ in range(3):
+            assert seconds_of_echo(tunnel) < patience(AT_ONCE_SECONDS)
+        assert lanes(tunnel) == logins(server) == [count]
+        assert attempts(server) == agent.signatures == count
+
+
+@pytest.mark.sanitized
+def test_anothers_bulk_stream_through_a_shared_bastion_is_avoided_by_a_chain_beside_it(lab: Lab) -> None:
+    bastion, own, other = lab.sshd("bastion"), lab.sshd("own"), lab.sshd("other")
+    dump = profile(lab, [bastion, own], "dump")
+    work = profile(lab, [bastion, other], "work")
+    with talking_client(work) as early, BulkStream(dump) as stream:
+        assert logins(bastion, own, other) == [1, 1, 1]
+        with client_of_a_lane(work) as late:
+            assert lanes(work) == [2, 2] and lanes(dump) == [1, 1]
+            assert logins(bastion, own, other) == [2, 1, 2]
+            with client_of_a_lane(dump):
+                assert lanes(dump) == [2, 2]
+                assert logins(bastion, own, other) == [2, 2, 2], "it shares the second session to the bastion"
+            assert_talks(early)
+            assert_talks(late)
+        assert not stream.end
+
+
+def test_restart_gives_new_lanes_too_though_another_profile_shares_the_old(lab: Lab) -> None:
+    bastion, own, other = lab.sshd("bastion"), lab.sshd("own"), lab.sshd("other")
+    dump = profile(lab, [bastion, own], "dump")
+    work = profile(lab, [bastion, other], "work")
+    with BulkStream(dump), client_of_a_lane(work), client_of_a_lane(dump) as staying:
+        assert logins(bastion) == [2]
+        lab.tunneld.ok("restart", "work")
+        assert logins(bastion) == [3]
+        with BulkStream(work), client_of_a_lane(work):
+            assert lanes(work) == [2, 2] and logins(bastion) == [4]
+        assert_talks(staying)
