@@ -64,12 +64,7 @@ Lanes::Lanes(loop::Loop& loop, ssh::HopGraph& hops, Log& log, const Profile& pro
       log_(log),
       profile_(profile),
       owner_(owner),
-      patience_(loop,
-                [this] {
-                  out_of_patience_ = true;
-                  owner_.lanes_changed();
-                  out_of_patience_ = false;
-                }),
+      patience_(loop, [this] { without_waiting([this] { owner_.lanes_changed(); }); }),
       idle_look_(loop, [this] { close_idle(); }) {}
 
 Lanes::~Lanes() { close(); }
@@ -142,9 +137,15 @@ unsigned Lanes::free_number(const ssh::ChainUser& user, ParallelFrom from, ssh::
   return number;
 }
 
+void Lanes::without_waiting(const std::function<void()>& asks) {
+  out_of_patience_ = true;
+  asks();
+  out_of_patience_ = false;
+}
+
+// Patience is that of the first who waits: one lane after the other may fill up before it is his turn.
 void Lanes::lane_ready() {
-  patience_.stop();
-  owner_.lanes_changed();
+  if (!owner_.lanes_changed()) patience_.stop();
 }
 
 void Lanes::lane_ended(Further& lane, const Error& error) {

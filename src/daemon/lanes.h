@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,8 +22,8 @@ namespace tunneld::daemon {
 class LaneOwner {
  public:
   virtual ~LaneOwner() = default;
-  // Who was told to wait may ask again.
-  virtual void lanes_changed() = 0;
+  // Who was told to wait may ask again. True when some still wait.
+  virtual bool lanes_changed() = 0;
 };
 
 class Lanes {
@@ -34,6 +35,8 @@ class Lanes {
   // The session for one more client. `chain` is lane 0, and ready; `user` is its user. Null: wait for lanes_changed(),
   // which comes when a lane is ready or has failed, or when somebody has waited long enough.
   ssh::Session* choose(ssh::Chain& chain, const ssh::ChainUser& user);
+  // While `asks` runs nobody is told to wait: those who ask have waited already.
+  void without_waiting(const std::function<void()>& asks);
   // All but lane 0, at once.
   void close();
   // No chain that starts from now on shares the sessions of these lanes.

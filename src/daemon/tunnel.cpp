@@ -130,7 +130,9 @@ void Tunnel::perform(TunnelAction action) {
     }
     case TunnelAction::hasten_retry: return schedule_retry(until_held_dial_ms());
     case TunnelAction::serve_held:
-      for (const auto& forward : forwards_) forward->serve_held();
+      lanes_.without_waiting([this] {
+        for (const auto& forward : forwards_) forward->serve_held();
+      });
       return watch_idleness();
     case TunnelAction::begin_drain: return begin_drain();
     case TunnelAction::close_all: return close_all();
@@ -289,8 +291,9 @@ ssh::Session* Tunnel::forward_session() {
   return chain_ && chain_->ready() ? lanes_.choose(*chain_, chain_user()) : nullptr;
 }
 
-void Tunnel::lanes_changed() {
+bool Tunnel::lanes_changed() {
   for (const auto& forward : forwards_) forward->serve_held();
+  return clients_held();
 }
 
 std::size_t Tunnel::sessions_to(std::size_t hop) const {

@@ -109,7 +109,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   void forward_client_ended(forward::LocalForward& forward, const forward::Client& client, const char* reason) override;
   void forward_error(forward::LocalForward& forward, Error error) override;
 
-  void lanes_changed() override;
+  bool lanes_changed() override;
 
   TunnelContext context() const;
   ssh::ChainUser chain_user() const { return {profile_.name, caller_.home, caller_.agent_path}; }
