@@ -97,7 +97,7 @@ void Channel::tune_window(std::uint64_t now_us) {
   // A window that has been too large for the user closes by itself: it is left to. On a short link libssh's own way,
   // which opens it when it is half closed, does as well.
   const bool far = window() > kDefaultWindow || session_.shortest_rtt_us_ >= kShortRttUs;
-  if (far && !stalled) open_window();
+  if (far && !stalled && held_back() == 0) open_window();
 }
 
 void Channel::end_stall(std::uint64_t now_us) {

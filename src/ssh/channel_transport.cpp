@@ -78,10 +78,13 @@ void ChannelTransport::channel_lost() {
 void ChannelTransport::end() {
   if (std::exchange(ended_, true)) return;
   tell_ready();
-  if (owner_ != nullptr) owner_->transport_over();
+  // The session reads what has come, and then the end: it knows what the server has said. A worker that has it may wait
+  // for a person.
+  if (owner_ != nullptr && (!ready_ || lent_)) owner_->transport_over();
 }
 
 void ChannelTransport::channel_writable() {
+  if (lent_) return;  // take_back() asks again
   flush();
   if (channel_ == nullptr) return;
   if (!pending_.empty()) return channel_->wait_writable();
@@ -162,7 +165,7 @@ ssize_t ChannelTransport::receive(char* to, std::size_t size) {
 // libssh is in the middle of a call for the session inside, which does not concern the session before: that
 // one may be written to, but what follows from it waits for the loop.
 ssize_t ChannelTransport::send(const char* from, std::size_t size) {
-  if (channel_ == nullptr && !lent_) {
+  if (!lent_ && channel_ == nullptr) {
     errno = EPIPE;
     return -1;
   }

@@ -21,8 +21,8 @@ class TransportOwner {
   virtual void transport_opened() = 0;
   // The server would not open the channel (RFC 4254 section 5.1).
   virtual void transport_refused(std::uint32_t reason, const std::string& text) = 0;
-  // The channel, or the session that it belongs to, has ended. The session inside reads an end of stream
-  // next.
+  // The channel, or the session that it belongs to, has ended, and no session reads from this one that would
+  // find out.
   virtual void transport_over() = 0;
 };
 

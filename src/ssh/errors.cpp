@@ -133,10 +133,11 @@ Error target_error(const Host& last, const Endpoint& target, std::uint32_t reaso
 Error handshake_error(const Host& hop, const std::string& first_bytes, const std::string& text) {
   Error error;
   const std::string where = address_of(hop);
+  const std::string first_line = sanitize(first_bytes.substr(0, first_bytes.find_first_of("\r\n")).substr(0, 80));
   if (!first_bytes.empty() && !looks_like_sshd(first_bytes)) {
     error.code = ErrorCode::not_ssh;
     error.message = where + " is not an SSH server";
-    error.cause = "it began with: " + sanitize(first_bytes.substr(0, first_bytes.find_first_of("\r\n")).substr(0, 80));
+    error.cause = "it began with: " + first_line;
     error.fix = "check host and port of this hop";
   } else if (says(text, {"no match for method"})) {
     error.code = ErrorCode::no_common_algorithm;
@@ -149,8 +150,9 @@ Error handshake_error(const Host& hop, const std::string& first_bytes, const std
   } else {
     error.code = ErrorCode::handshake_failed;
     error.message = where + " broke off the SSH handshake";
-    error.cause = first_bytes.empty() ? "it closed the connection before it said anything (" + sanitize(text) + ")"
-                                      : sanitize(text);
+    error.cause = first_bytes.empty()                ? "it closed the connection before it said anything (" + sanitize(text) + ")"
+                  : first_bytes.starts_with("SSH-") ? sanitize(text)
+                                                    : "it said: " + first_line;
     error.fix = "look into the log of its sshd; MaxStartups and access lists end connections like this";
   }
   return error;

@@ -172,9 +172,7 @@ void Hop::transport_refused(std::uint32_t reason, const std::string& text) {
 }
 
 void Hop::transport_over() {
-  // The session reads the end of its transport next, and then knows what the server had said before.
-  if (state_ == HopState::handshaking) return;
-  fail_with(lost_error(host_, "the connection to it through " + previous_->host().hostname + " was closed"));
+  fail_with(lost_error(host_, how_lost("")));
 }
 
 void Hop::handshake() {
@@ -275,9 +273,16 @@ void Hop::session_ended(SessionEnd end, const std::string& text) {
     case SessionEnd::authentication:
       // Only a server that says so has refused us; a connection that breaks meanwhile is one that time can mend.
       return fail_with(login_ && text.find("SSH_MSG_DISCONNECT") != std::string::npos ? login_->refusal(nullptr, text)
-                                                                                     : lost_error(host_, text));
-    case SessionEnd::lost: return fail_with(lost_error(host_, text));
+                                                                                     : lost_error(host_, how_lost(text)));
+    case SessionEnd::lost: return fail_with(lost_error(host_, how_lost(text)));
   }
+}
+
+// What libssh says of a transport that has ended is no help to anybody.
+std::string Hop::how_lost(const std::string& text) const {
+  const bool server_has_spoken = text.find("SSH_MSG_DISCONNECT") != std::string::npos;
+  if (previous_ == nullptr || server_has_spoken) return text;
+  return "the connection to it through " + previous_->host().hostname + " was closed";
 }
 
 void Hop::fail_with(Error error) {

@@ -107,6 +107,7 @@ class Hop : private SessionObserver, private TransportOwner {
   void handle_unknown_key(const HostKeyVerdict& verdict);
   void authenticate();
   void tear_down();
+  std::string how_lost(const std::string& text) const;
   void fail_with(Error error);
   void step_started(const char* step, std::string text);
   void step_ended(HopProgress::State state, std::string detail);

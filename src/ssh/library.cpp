@@ -13,21 +13,25 @@ namespace {
 
 thread_local const RefusalListener::Callback* t_listener = nullptr;
 
-// channels.c, ssh_packet_channel_open_fail: "Channel opening failure: channel %u error (%u) %s"
 void on_log_line(int, const char*, const char* text, void*) {
   if (t_listener == nullptr || text == nullptr) return;
-  const char* found = std::strstr(text, "Channel opening failure: channel ");
-  if (found == nullptr) return;
-  std::uint32_t channel = 0;
-  std::uint32_t reason = 0;
-  int consumed = 0;
-  if (std::sscanf(found, "Channel opening failure: channel %" SCNu32 " error (%" SCNu32 ") %n", &channel, &reason,
-                  &consumed) < 2)
-    return;
-  (*t_listener)(channel, reason, consumed > 0 ? found + consumed : "");
+  if (const auto refusal = refusal_of(text)) (*t_listener)(refusal->channel, refusal->reason, refusal->text);
 }
 
 }  // namespace
+
+// channels.c, ssh_packet_channel_open_fail: "Channel opening failure: channel %u error (%u) %s"
+std::optional<Refusal> refusal_of(const char* text) {
+  const char* found = std::strstr(text, "Channel opening failure: channel ");
+  if (found == nullptr) return std::nullopt;
+  Refusal refusal;
+  int consumed = 0;
+  if (std::sscanf(found, "Channel opening failure: channel %" SCNu32 " error (%" SCNu32 ") %n", &refusal.channel,
+                  &refusal.reason, &consumed) < 2)
+    return std::nullopt;
+  if (consumed > 0) refusal.text = found + consumed;
+  return refusal;
+}
 
 std::string library_version() {
   const char* text = ssh_version(0);

@@ -31,6 +31,14 @@ std::optional<std::uint32_t> fixed_window();
 // "SHA256:..." of a public or private key's public part; empty when libssh cannot tell.
 std::string fingerprint(ssh_key key);
 
+// What libssh's error or log text says of a channel that was not opened; none when it is about something else.
+struct Refusal {
+  std::uint32_t channel = 0;  // its local number
+  std::uint32_t reason = 0;   // RFC 4254 section 5.1
+  std::string text;           // the server's words
+};
+std::optional<Refusal> refusal_of(const char* text);
+
 // libssh 0.10 tells why a channel was not opened only as the session's last error, which the next refusal overwrites;
 // but each goes through its log. While one of these lives, refusals noted on this thread come to `refused`, with the
 // channel's local number, the reason code of RFC 4254 section 5.1 and the server's words.

@@ -80,10 +80,8 @@ std::size_t Relay::channel_data(const char* data, std::size_t size) {
   if (!download_blocked_) channel_->ask_for_news();
   download_stalled_ = download_queue_.size() - download_sent_ + size - sent > kDownloadQueueLimit;
   if (download_stalled_) return sent;
-  if (download_queue_.empty()) {
-    if (download_queue_.capacity() < t_spare_queue.capacity()) download_queue_.swap(t_spare_queue);
-    download_queue_.reserve(kDownloadQueueLimit);
-  }
+  if (download_queue_.empty() && download_queue_.capacity() < t_spare_queue.capacity())
+    download_queue_.swap(t_spare_queue);
   download_queue_.append(data + sent, size - sent);
   return size;
 }
@@ -200,7 +198,7 @@ bool Relay::flush_download() {
   download_sent_ = 0;
   download_queue_.clear();
   // A queue of up to a window is not kept, nor one for each connection.
-  if (download_queue_.capacity() <= kDownloadQueueLimit) download_queue_.swap(t_spare_queue);
+  if (download_queue_.capacity() <= 2 * kDownloadQueueLimit) download_queue_.swap(t_spare_queue);
   std::string().swap(download_queue_);
   return true;
 }

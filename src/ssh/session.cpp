@@ -85,8 +85,10 @@ void Session::pump_handshake() {
   if (first_bytes_.empty()) first_bytes_ = transport.unread().substr(0, kLongestIdentification);
   const TransportOpen open(transport, {.reading = true, .sending = true});
   int rc = SSH_AGAIN;
-  do rc = ssh_connect(core_->session);
-  while (rc == SSH_AGAIN && transport.take_progress());
+  do {
+    if (!transport.readable()) transport.fill();
+    rc = ssh_connect(core_->session);
+  } while (rc == SSH_AGAIN && transport.take_progress());
   if (rc == SSH_AGAIN) return;
   if (rc != SSH_OK) {
     failed_ = true;  // settle() ends it
@@ -109,10 +111,11 @@ void Session::pump_login() {
   const std::shared_ptr<SessionCore> core = core_;
   int rc = SSH_AUTH_AGAIN;
   {
-    core->transport->fill();
     const TransportOpen open(*core->transport, {.reading = true, .sending = true});
-    do rc = login_->step(core->session);
-    while (rc == SSH_AUTH_AGAIN && phase_ == Phase::authenticating && core->transport->take_progress());
+    do {
+      if (!core->transport->readable()) core->transport->fill();
+      rc = login_->step(core->session);
+    } while (rc == SSH_AUTH_AGAIN && phase_ == Phase::authenticating && core->transport->take_progress());
   }
   if (rc == SSH_AUTH_AGAIN || phase_ != Phase::authenticating) return;
   if (end_if_dead()) return;
@@ -140,22 +143,25 @@ void Session::take_back(bool go_on) {
   if (phase_ != Phase::lent) return;
   core_->transport->allow({});
   core_->transport->take_back();
+  if (phase_ != Phase::lent) return;  // the session before has ended, and this one with it
   const Use use(*this);
   phase_ = Phase::authenticating;
   if (go_on || core_->transport->readable()) pump_login();
 }
 
 void Session::pump_channels() {
-  Transport& transport = *core_->transport;
-  const std::uint64_t in_before = core_->socket_bytes.in_bytes;
+  const std::shared_ptr<SessionCore> core = core_;
+  Transport& transport = *core->transport;
+  const std::uint64_t in_before = core->socket_bytes.in_bytes;
+  flush_failed_ = false;
   transport.fill();
-  for (int i = 0; i < kReadsPerTurn && transport.readable(); ++i) {
+  for (int i = 0; i < kReadsPerTurn && phase_ != Phase::over && transport.readable(); ++i) {
     const TransportOpen open(transport, {.reading = true, .sending = false});
-    if (ssh_event_dopoll(core_->event, 0) != SSH_OK) break;
+    if (ssh_event_dopoll(core->event, 0) != SSH_OK) break;
     if (!transport.readable()) transport.fill();
   }
   settle_channels();
-  if (phase_ != Phase::over) consider_nudge(core_->socket_bytes.in_bytes - in_before);
+  if (phase_ != Phase::over) consider_nudge(core->socket_bytes.in_bytes - in_before);
 }
 
 // Delayed ACKs between the servers hold the next small packet back for up to 40 ms. An empty message on an inner session
@@ -266,8 +272,8 @@ bool Session::sending_pending() const {
 void Session::flush() {
   if (core_->event == nullptr) return;
   const TransportOpen open(*core_->transport, {.reading = false, .sending = true});
-  while (sending_pending() && core_->transport->writable())
-    if (ssh_event_dopoll(core_->event, 0) != SSH_OK) return;
+  while (sending_pending() && core_->transport->writable() && !flush_failed_)
+    flush_failed_ = ssh_event_dopoll(core_->event, 0) != SSH_OK;
 }
 
 // Runs when the outermost user of the session is done with it: tells what callbacks have noted, and asks the
@@ -303,7 +309,7 @@ void Session::ask_for_sending() {
   const bool pending = sending_pending() || phase_ == Phase::handshaking;
   const bool blocked = pending && !core_->transport->writable();
   core_->transport->watch_writable(blocked);
-  if (sending_pending() && !blocked) settle_soon();
+  if (sending_pending() && !blocked && core_->event != nullptr && !flush_failed_) settle_soon();
 }
 
 void Session::settle_channels() {
@@ -339,12 +345,26 @@ void Session::settle_news(Channel& channel) {
   }
 }
 
+// From 0.11 on libssh does not log a refusal, but the call that asks for the channel tells of it. It sends nothing.
+void Session::look_for_refusal(Channel& channel) {
+  if (!fixed_window() || channel.phase_ != Channel::Phase::opening || ssh_channel_is_open(channel.channel_) != 0) return;
+  if (channel.request_open() != SSH_ERROR || is_dead()) return;
+  const std::string text = ssh_get_error(core_->session);
+  channel.phase_ = Channel::Phase::refused;
+  channel.refusal_text_ = text;
+  if (const auto refusal = refusal_of(text.c_str())) {
+    channel.refusal_reason_ = refusal->reason;
+    channel.refusal_text_ = refusal->text;
+  }
+}
+
 void Session::settle_openings() {
   if (opening_.empty()) return;
   std::vector<Channel*> batch;
   batch.swap(opening_);
   for (Channel* channel : batch) {
     if (phase_ != Phase::ready) return;
+    look_for_refusal(*channel);
     if (channel->phase_ == Channel::Phase::refused) {
       ChannelUser* user = std::exchange(channel->user_, nullptr);
       const std::uint32_t reason = channel->refusal_reason_;

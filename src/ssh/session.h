@@ -127,6 +127,7 @@ class Session {
   void settle();
   void settle_channels();
   void settle_openings();
+  void look_for_refusal(Channel& channel);
   void settle_news(Channel& channel);
   void settle_closings();
   void settle_writers();
@@ -156,6 +157,7 @@ class Session {
   int uses_ = 0;
   bool settling_soon_ = false;
   bool reading_soon_ = false;
+  bool flush_failed_ = false;  // libssh did not send though it could: only news can change that
   std::shared_ptr<Session*> self_;  // null inside when this is gone
   loop::Timer nudge_;
 

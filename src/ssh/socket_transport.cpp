@@ -38,6 +38,7 @@ void SocketTransport::on_socket(unsigned events) {
     if (sent > 0) pending_.erase(0, static_cast<std::size_t>(sent));
     full_ = !pending_.empty();
   }
+  if ((events & loop::Poller::kError) != 0) fill();  // what came before the error is read first
   if ((events & loop::Poller::kError) != 0 && !ended_) {
     int error = 0;
     socklen_t size = sizeof error;

@@ -86,9 +86,12 @@ bool Transport::take_progress() {
 // The C library declares poll()'s array as one that is only written to.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 
+// Also in a program whose symbols are hidden otherwise.
+#define TUNNELD_EXPORTED __attribute__((visibility("default"), used))
+
 extern "C" {
 
-int poll(pollfd* fds, nfds_t count, int timeout) {
+TUNNELD_EXPORTED int poll(pollfd* fds, nfds_t count, int timeout) {
   using tunneld::ssh::transport_of;
   // libssh polls a session's descriptor alone, and without waiting.
   if (count == 1) {
@@ -101,14 +104,14 @@ int poll(pollfd* fds, nfds_t count, int timeout) {
   return system_poll(fds, count, timeout);
 }
 
-ssize_t recv(int fd, void* buffer, size_t size, int flags) {
+TUNNELD_EXPORTED ssize_t recv(int fd, void* buffer, size_t size, int flags) {
   if (tunneld::ssh::Transport* transport = tunneld::ssh::transport_of(fd))
     return transport->read_for_libssh(static_cast<char*>(buffer), size);
   static const auto system_recv = tunneld::ssh::next<ssize_t (*)(int, void*, size_t, int)>("recv");
   return system_recv(fd, buffer, size, flags);
 }
 
-ssize_t send(int fd, const void* buffer, size_t size, int flags) {
+TUNNELD_EXPORTED ssize_t send(int fd, const void* buffer, size_t size, int flags) {
   if (tunneld::ssh::Transport* transport = tunneld::ssh::transport_of(fd))
     return transport->send(static_cast<const char*>(buffer), size);
   static const auto system_send = tunneld::ssh::next<ssize_t (*)(int, const void*, size_t, int)>("send");
@@ -116,7 +119,7 @@ ssize_t send(int fd, const void* buffer, size_t size, int flags) {
 }
 
 // libssh closes the descriptor of a session that has failed. Its number may be another's at once.
-int close(int fd) {
+TUNNELD_EXPORTED int close(int fd) {
   if (tunneld::ssh::Transport* transport = tunneld::ssh::transport_of(fd)) {
     transport->closed();
     return 0;

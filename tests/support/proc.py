@@ -57,3 +57,14 @@ def command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
         return "?"
+
+
+def unread_bytes(server_port: int) -> int:
+    """What has come over TCP connections to this port of the loopback, and their clients have not read (proc(5))."""
+    total = 0
+    with open("/proc/net/tcp") as table:
+        for line in table.readlines()[1:]:
+            remote, queues = line.split()[2], line.split()[4]
+            if int(remote.rpartition(":")[2], 16) == server_port:
+                total += int(queues.rpartition(":")[2], 16)
+    return total
