@@ -13,8 +13,8 @@ from ..traffic import connect, round_trips_ms, upload
 from .setting import MB, hops_text, new_chain, new_lab, new_peers, new_tools, over_link
 
 REPETITIONS = {20: 2, 100: 3}  # by the link's round trip, as all below
-UPLOAD = {20: 24 * MB, 100: 10 * MB}
-QUERIES = 4
+UPLOAD = {20: 18 * MB, 100: 8 * MB}
+QUERIES = 3
 SETTLE_SECONDS = 3
 KEPT = 2 * MB
 WANTED = {("download", 100, 1): ">= 4.5", ("download", 100, 3): ">= 5"}
