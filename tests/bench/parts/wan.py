@@ -13,7 +13,7 @@ from ..traffic import connect, round_trips_ms, upload
 from .setting import MB, hops_text, new_chain, new_lab, new_peers, new_tools, over_link
 
 REPETITIONS = {20: 2, 100: 3}  # by the link's round trip, as all below
-UPLOAD = {20: 18 * MB, 100: 8 * MB}
+UPLOAD = {20: 18 * MB, 100: 6 * MB}
 QUERIES = 3
 SETTLE_SECONDS = 3
 KEPT = 2 * MB
