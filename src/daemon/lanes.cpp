@@ -105,8 +105,12 @@ LaneAsk Lanes::ask(const ssh::Chain& chain) const {
 
 ssh::Session* Lanes::choose(ssh::Chain& chain, const ssh::ChainUser& user) {
   const Lane lane_0{LaneState::ready, chain.channels(), chain.carries_bulk(), 0};
-  const LaneChoice choice = choose_lane(facts(lane_0), kLimits, ask(chain));
-  if (choice.open) open(chain, user);
+  const std::vector<Lane> lanes = facts(lane_0);
+  const LaneChoice choice = choose_lane(lanes, kLimits, ask(chain));
+  if (choice.open) {
+    const bool bulk = std::all_of(lanes.begin(), lanes.end(), [](const Lane& lane) { return lane.carries_bulk; });
+    open(chain, user, bulk ? "a bulk stream is in the way" : "those there are crowded");
+  }
   if (!choice.lane) {
     if (!patience_.active()) patience_.start(kPatienceMs);
     return nullptr;
@@ -117,10 +121,11 @@ ssh::Session* Lanes::choose(ssh::Chain& chain, const ssh::ChainUser& user) {
   return lane.chain().target();
 }
 
-void Lanes::open(const ssh::Chain& chain, const ssh::ChainUser& user) {
+void Lanes::open(const ssh::Chain& chain, const ssh::ChainUser& user, const char* reason) {
   std::vector<bool> bulk;
   for (std::size_t i = 0; i < profile_.hops.size(); ++i) bulk.push_back(chain.hop_carries_bulk(i));
   further_.push_back(std::make_unique<Further>(*this, user, parallel_from(bulk)));
+  log_.info(profile_.name, "lane " + std::to_string(further_.back()->number()) + " opens: " + reason);
   if (!idle_look_.active()) idle_look_.start(kIdleLookMs, kIdleLookMs);
   further_.back()->start_soon();
 }
@@ -172,6 +177,7 @@ void Lanes::close_idle() {
   std::vector<std::size_t> idle = lanes_to_close(facts({}), kLimits);
   for (auto number = idle.rbegin(); number != idle.rend(); ++number) {
     const auto at = further_.begin() + static_cast<std::ptrdiff_t>(*number - 1);
+    log_.info(profile_.name, "lane " + std::to_string((*at)->number()) + " closes: nobody has used it for a while");
     (*at)->chain().stop(ssh::AfterUse::close);
     loop_.retire(std::move(*at));
     further_.erase(at);

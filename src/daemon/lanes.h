@@ -48,7 +48,7 @@ class Lanes {
   class Further;
   std::vector<Lane> facts(const Lane& lane_0) const;
   LaneAsk ask(const ssh::Chain& chain) const;
-  void open(const ssh::Chain& chain, const ssh::ChainUser& user);
+  void open(const ssh::Chain& chain, const ssh::ChainUser& user, const char* reason);
   unsigned free_number(const ssh::ChainUser& user, ParallelFrom from, ssh::ChainObserver& observer) const;
   void lane_ready();
   void lane_ended(Further& lane, const Error& error);
