@@ -6,7 +6,7 @@ from support.dbclient import Dbclient
 from support.lab import Lab
 from support.openssh_client import CIPHER, OpensshClient
 from support.proc import pss_bytes
-from support.process import Server, descendants_of
+from support.process import descendants_of
 from support.sshd import SshServer
 
 
@@ -49,15 +49,6 @@ class Tunneld:
         self.lab.tunneld.ok("down", self.profile, "--drain=0s")
 
 
-def _start(client: Server) -> None:
-    """Nobody else knows of it before it is ready."""
-    try:
-        client.start()
-    except BaseException:
-        client.stop()
-        raise
-
-
 def openssh_client(
     lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str], folder: str = "ssh", cipher: str | None = CIPHER
 ) -> OpensshClient:
@@ -66,21 +57,32 @@ def openssh_client(
     return OpensshClient(lab.folder / folder, hops, keys, forwards, first_port, cipher)
 
 
-class Openssh:
-    name = "ssh"
+class Client:
+    """A client that is a process, with helpers of its own."""
 
-    def __init__(
-        self, lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str], cipher: str | None = CIPHER
-    ) -> None:
-        self.client = openssh_client(lab, hops, forwards, self.name.replace(" ", "-"), cipher)
-        _start(self.client)
-        self.ports = self.client.ports
+    def __init__(self, client: OpensshClient | Dbclient) -> None:
+        self.client = client
+        self.ports = client.ports
+        try:
+            client.start()
+        except BaseException:  # nobody else knows of it before it is ready
+            client.stop()
+            raise
 
     def pids(self) -> set[int]:
         return {self.client.pid} | descendants_of(self.client.pid)
 
     def stop(self) -> None:
         self.client.stop()
+
+
+class Openssh(Client):
+    name = "ssh"
+
+    def __init__(
+        self, lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str], cipher: str | None = CIPHER
+    ) -> None:
+        super().__init__(openssh_client(lab, hops, forwards, self.name.replace(" ", "-"), cipher))
 
 
 class OpensshDefault(Openssh):
@@ -92,7 +94,7 @@ class OpensshDefault(Openssh):
         super().__init__(lab, hops, forwards, cipher=None)
 
 
-class DropbearClient:
+class DropbearClient(Client):
     """Over one hop."""
 
     name = "dbclient"
@@ -100,15 +102,7 @@ class DropbearClient:
     def __init__(self, lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str]) -> None:
         (hop,) = hops
         port = int(lab.hosts[hop.name]["port"])
-        self.client = Dbclient(lab.folder / "dbclient", hop, lab.keys[hop.name], forwards, port)
-        _start(self.client)
-        self.ports = self.client.ports
-
-    def pids(self) -> set[int]:
-        return {self.client.pid} | descendants_of(self.client.pid)
-
-    def stop(self) -> None:
-        self.client.stop()
+        super().__init__(Dbclient(lab.folder / "dbclient", hop, lab.keys[hop.name], forwards, port))
 
 
 def cpu_seconds(pids: set[int]) -> float:

@@ -12,7 +12,7 @@ from support.process import children_of, send_signal
 from support.scale import MB, MIB, patience
 from support.sshd import Sshd, SshServer
 from support.stream import ends_with, pattern_bytes, receive_exactly, send_pattern
-from support.transfers import assert_echoes
+from support.transfers import assert_echoes, assert_talks, talking_client
 from support.wait import Stopwatch, wait_until
 
 PATIENCE_SECONDS = 2  # how long a client waits for a lane
@@ -90,38 +90,22 @@ def lanes(tunnel: Tunnel) -> list[int]:
     return [hop["lanes"] for hop in tunnel.status()["hops"]]
 
 
-def sessions(tunnel: Tunnel) -> list[int]:
-    return [hop["session"] for hop in tunnel.status()["hops"]]
-
-
 def logins(*servers: SshServer) -> list[int]:
-    """Since their last start."""
-    return [server.log().count("Accepted publickey") for server in servers]
+    return [server.logins() for server in servers]
 
 
 def attempts(server: SshServer) -> int:
     return server.log().count("Connection from ")
 
 
-def talking_client(tunnel: Tunnel) -> socket.socket:
-    client = tunnel.connect("echo")
-    assert_talks(client)
-    return client
-
-
 def client_of_a_lane(tunnel: Tunnel) -> socket.socket:
     """While a bulk stream runs: one more, in the second session to the target."""
-    client = talking_client(tunnel)
+    client = talking_client(tunnel, "echo")
     if lanes(tunnel)[-1] == 1:  # a log-in took longer than a client waits: the machine is busy
         client.close()
         wait_until(lambda: lanes(tunnel)[-1] == 2, patience(10), "the lane stands")
-        client = talking_client(tunnel)
+        client = talking_client(tunnel, "echo")
     return client
-
-
-def assert_talks(client: socket.socket) -> None:
-    client.sendall(b"x")
-    assert receive_exactly(client, 1) == b"x"
 
 
 def seconds_of_echo(tunnel: Tunnel) -> float:
@@ -147,7 +131,7 @@ def test_beside_a_bulk_stream_new_connections_share_one_session_of_their_own_fro
         with client_of_a_lane(tunnel):
             assert lanes(tunnel) == [2] * length
             assert logins(*hops) == [2] * length
-            with talking_client(tunnel):
+            with talking_client(tunnel, "echo"):
                 pass
             assert lanes(tunnel) == logins(*hops) == [2] * length
     assert tunnel.status()["last_error"] is None
@@ -159,12 +143,12 @@ def test_a_crowd_gets_a_further_session_to_the_last_hop_only(lab: Lab, length: i
     tunnel = profile(lab, hops)
     with ExitStack() as stack:
         for _ in range(CROWDED):
-            stack.enter_context(talking_client(tunnel))
+            stack.enter_context(talking_client(tunnel, "echo"))
         assert lanes(tunnel) == [1] * length
-        stack.enter_context(talking_client(tunnel))
+        stack.enter_context(talking_client(tunnel, "echo"))
         expected = [1] * (length - 1) + [2]
         wait_until(lambda: lanes(tunnel) == expected, patience(5), "the lane stands")
-        stack.enter_context(talking_client(tunnel))
+        stack.enter_context(talking_client(tunnel, "echo"))
         assert lanes(tunnel) == logins(*hops) == expected
 
 
@@ -174,13 +158,13 @@ def test_a_pool_of_20_interactive_connections_stays_in_one_session(lab: Lab) -> 
     tunnel = profile(lab, hops)
     question = pattern_bytes(1000)
     with ExitStack() as stack:
-        pool = [stack.enter_context(talking_client(tunnel)) for _ in range(20)]
+        pool = [stack.enter_context(talking_client(tunnel, "echo")) for _ in range(20)]
         for _ in range(50):
             for client in pool:
                 client.sendall(question)
             for client in pool:
                 assert receive_exactly(client, len(question)) == question
-        stack.enter_context(talking_client(tunnel))
+        stack.enter_context(talking_client(tunnel, "echo"))
         assert lanes(tunnel) == logins(*hops) == [1, 1]
 
 
@@ -275,12 +259,12 @@ def test_down_closes_the_lanes_as_well(lab: Lab) -> None:
 def test_restart_replaces_all_lanes_by_one_new_session(lab: Lab) -> None:
     hops = lab.chain(2)
     tunnel = profile(lab, hops)
-    before = sessions(tunnel)
+    before = tunnel.sessions()
     with BulkStream(tunnel), client_of_a_lane(tunnel) as client:
         assert lanes(tunnel) == [2, 2]
         lab.tunneld.ok("restart", "demo")
         assert ends_with(client, patience(1)) == "reset"
-        assert lanes(tunnel) == [1, 1] and not set(sessions(tunnel)) & set(before)
+        assert lanes(tunnel) == [1, 1] and not set(tunnel.sessions()) & set(before)
     assert_echoes(tunnel, "echo")
     wait_until(lambda: [hop.sessions() for hop in hops] == [1, 1], 5, "the old sessions are closed")
 
@@ -332,14 +316,14 @@ def test_a_lane_that_is_lost_takes_only_its_own_clients_along(lab: Lab) -> None:
 def test_a_lane_that_nobody_uses_is_closed_after_a_minute_and_the_chain_stays(lab: Lab) -> None:
     hops = lab.chain(2)
     tunnel = profile(lab, hops)
-    before = sessions(tunnel)
-    with talking_client(tunnel) as staying:
+    before = tunnel.sessions()
+    with talking_client(tunnel, "echo") as staying:
         with BulkStream(tunnel), client_of_a_lane(tunnel):
             assert lanes(tunnel) == [2, 2]
         watch = Stopwatch()
         wait_until(lambda: hops[0].sessions() == 1, patience(80), "the lane is closed")
         assert IDLE_SECONDS <= watch.seconds <= patience(IDLE_SECONDS + 3 * LOOK_SECONDS)
-        assert lanes(tunnel) == [1, 1] and sessions(tunnel) == before
+        assert lanes(tunnel) == [1, 1] and tunnel.sessions() == before
         assert_talks(staying)
     assert "-> lost" not in lab.tunneld.log()
 
@@ -352,7 +336,7 @@ def test_who_may_not_be_held_as_long_as_a_lane_takes_is_served_at_once(lab: Lab)
     with BulkStream(tunnel):
         relay.stall_new()
         assert seconds_of_echo(tunnel) < patience(AT_ONCE_SECONDS)
-        with talking_client(tunnel) as client:
+        with talking_client(tunnel, "echo") as client:
             assert ends_with(client, 1.5) == "open"
             client.settimeout(patience(5))
             relay.stall_new(False)
@@ -384,7 +368,7 @@ def test_anothers_bulk_stream_through_a_shared_bastion_is_avoided_by_a_chain_bes
     bastion, own, other = lab.sshd("bastion"), lab.sshd("own"), lab.sshd("other")
     dump = profile(lab, [bastion, own], "dump")
     work = profile(lab, [bastion, other], "work")
-    with talking_client(work) as early, BulkStream(dump) as stream:
+    with talking_client(work, "echo") as early, BulkStream(dump) as stream:
         assert logins(bastion, own, other) == [1, 1, 1]
         with client_of_a_lane(work) as late:
             assert lanes(work) == [2, 2] and lanes(dump) == [1, 1]

@@ -1,31 +1,23 @@
 """What happens to clients, listeners and the chain when a hop is lost, and how fast it is all back."""
 import signal
-import socket
 import subprocess
 import threading
 
 import pytest
 from support import targets
-from support.lab import Lab, Tunnel
+from support.lab import Lab
 from support.ports import answers, refuses
 from support.postgres import client_environment
 from support.process import send_signal
 from support.scale import patience
 from support.stream import ends_with, receive_exactly
-from support.transfers import assert_echoes, assert_moves_both_ways, echoes, end_of_new_client
+from support.transfers import assert_echoes, assert_moves_both_ways, echoes, end_of_new_client, talking_client
 from support.wait import Stopwatch, wait_until
 
 RESET_SECONDS = patience(1)
 BACK_SECONDS = patience(2)
 ALIVE = {"server_alive_interval": "1s", "server_alive_count_max": 2}
 BLACKHOLE_SECONDS = patience(1 * 2 + 1)
-
-
-def talking_client(tunnel: Tunnel) -> socket.socket:
-    client = tunnel.connect()
-    client.sendall(b"x")
-    assert receive_exactly(client, 1) == b"x"
-    return client
 
 
 @pytest.mark.sanitized

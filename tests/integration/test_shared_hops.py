@@ -2,32 +2,23 @@
 import random
 import re
 import signal
-import socket
 import subprocess
 from typing import Any, Sequence
 
 import pytest
 from support import targets
+from support.faulty_relay import FaultyRelay
 from support.lab import Lab, Tunnel
 from support.process import children_of, send_signal
 from support.scale import patience, scaled
 from support.sshd import Sshd, SshServer
 from support.stream import ends_with, receive_exactly
 from support.terminal import CTRL_C, Open
-from support.transfers import assert_echoes, echoes
+from support.transfers import assert_echoes, assert_talks, echoes, talking_client
 from support.wait import Stopwatch, wait_until
 
 QUESTION = "(yes/no/[fingerprint])?"
 ALIVE = {"server_alive_interval": "1s", "server_alive_count_max": 2}
-
-
-def logins(server: SshServer) -> int:
-    """Since its last start."""
-    return server.log().count("Accepted publickey")
-
-
-def sessions(tunnel: Tunnel) -> list[int]:
-    return [hop["session"] for hop in tunnel.status()["hops"]]
 
 
 def profiles(lab: Lab, hops: Sequence[SshServer | str], *names: str, **more: Any) -> list[Tunnel]:
@@ -35,15 +26,18 @@ def profiles(lab: Lab, hops: Sequence[SshServer | str], *names: str, **more: Any
     return [lab.profile(name, hops, {"echo": target}, **more) for name in names]
 
 
-def talking_client(tunnel: Tunnel) -> socket.socket:
-    client = tunnel.connect()
-    assert_talks(client)
-    return client
-
-
-def assert_talks(client: socket.socket) -> None:
-    client.sendall(b"x")
-    assert receive_exactly(client, 1) == b"x"
+def two_in_a_dial(
+    lab: Lab, hops: list[Sshd], number: int
+) -> tuple[FaultyRelay, list[Tunnel], list[subprocess.Popen[str]]]:
+    """`first` dials the hop of that number, which does not answer, and `second` has come as well."""
+    relay = lab.relay_before(hops[number - 1])
+    relay.blackhole()
+    tunnels = profiles(lab, hops, "first", "second")
+    ups = [lab.tunneld.start("up", "first")]
+    wait_until(lambda: relay.connections == 1, 10, "the first has got to the blackhole")
+    ups.append(lab.tunneld.start("up", "second"))
+    wait_until(lambda: len(lab.tunneld.ps()["profiles"]) == 2, 10, "the second waits as well")
+    return relay, tunnels, ups
 
 
 def exec_true(lab: Lab, name: str) -> None:
@@ -68,7 +62,7 @@ def test_20_profiles_behind_the_same_two_bastions_log_in_once_at_each(
     tunnels += profiles(lab, [*hops, own], names[19])
     for each in [names] if at_once else [[name] for name in names]:
         lab.tunneld.up(*each)
-    assert [logins(server) for server in (*hops, own)] == [1, 1, 1]
+    assert [server.logins() for server in (*hops, own)] == [1, 1, 1]
     items = lab.tunneld.ps()["profiles"]
     assert len({tuple(hop["session"] for hop in item["hops"][:2]) for item in items}) == 1
     for item in items:
@@ -94,13 +88,13 @@ def test_up_says_whose_session_it_shares(lab: Lab, hops: list[Sshd]) -> None:
 def test_down_of_one_leaves_the_others_and_their_clients_undisturbed(lab: Lab, hops: list[Sshd]) -> None:
     first, second = profiles(lab, hops, "first", "second")
     lab.tunneld.up("first", "second")
-    before = sessions(second)
+    before = second.sessions()
     with talking_client(first) as leaving, talking_client(second) as staying:
         lab.tunneld.ok("down", "first", "--drain=0s")
         assert ends_with(leaving, patience(1)) == "reset"
         assert_talks(staying)
         assert_echoes(second)
-        assert sessions(second) == before
+        assert second.sessions() == before
         assert [hop["shared_by"] for hop in second.status()["hops"]] == [[], []]
     lab.tunneld.ok("down", "second")
     wait_until(lambda: hops[0].sessions() == 0, 5, "the last user's down closes the sessions at once")
@@ -133,8 +127,8 @@ def test_a_bastion_that_is_killed_takes_all_along_and_all_are_back_two_seconds_a
     assert watch.seconds < patience(2)
     for client in clients + waiting:
         client.close()
-    assert logins(hops[number - 1]) == 1
-    assert len({tuple(sessions(tunnel)) for tunnel in tunnels}) == 1
+    assert hops[number - 1].logins() == 1
+    assert len({tuple(tunnel.sessions()) for tunnel in tunnels}) == 1
 
 
 @pytest.mark.parametrize(
@@ -164,8 +158,8 @@ def test_hosts_that_differ_in_what_they_trust_or_show_are_not_shared(
     (first,) = profiles(lab, hops, "first")
     (second,) = profiles(lab, ["other", target], "second")
     lab.tunneld.up("first", "second")
-    assert [logins(server) for server in hops] == [2, 2], "the target lies behind another session"
-    assert not set(sessions(first)) & set(sessions(second))
+    assert [server.logins() for server in hops] == [2, 2], "the target lies behind another session"
+    assert not set(first.sessions()) & set(second.sessions())
     assert all(hop["shared_by"] == [] for hop in second.status()["hops"])
 
 
@@ -193,7 +187,7 @@ def test_one_server_under_two_names_is_shared_and_each_profile_sees_its_own(
     (first,) = profiles(lab, hops, "first")
     (second,) = profiles(lab, ["edge", hops[1]], "second")
     lab.tunneld.up("first", "second")
-    assert sessions(first) == sessions(second)
+    assert first.sessions() == second.sessions()
     assert [tunnel.status()["hops"][0]["name"] for tunnel in (first, second)] == ["hop1", "edge"]
     hops[0].kill()
     for tunnel, name in ((first, "hop1"), (second, "edge")):
@@ -206,7 +200,7 @@ def test_exec_within_half_a_minute_of_another_uses_its_sessions(lab: Lab, hops: 
     profiles(lab, hops, "demo", "other")
     for name in ("demo", "demo", "other"):
         exec_true(lab, name)
-    assert [logins(server) for server in hops] == [1, 1]
+    assert [server.logins() for server in hops] == [1, 1]
     assert hops[0].sessions() == 1
 
 
@@ -217,7 +211,7 @@ def test_up_after_exec_uses_its_sessions_and_down_then_closes_them(lab: Lab, hop
     for hop in hops:
         line = rf"Using the session to 127\.0\.0\.1:{hop.port} again\.\.\. ok  unused for \d s\n"
         assert re.search(line, text), text
-    assert [logins(server) for server in hops] == [1, 1]
+    assert [server.logins() for server in hops] == [1, 1]
     lab.tunneld.ok("down", "demo")
     wait_until(lambda: hops[0].sessions() == 0, 5, "no session is left")
 
@@ -238,7 +232,7 @@ def test_a_lingering_session_that_dies_harms_nobody(lab: Lab, hops: list[Sshd]) 
     wait_until(lambda: hops[1].sessions() == 0, 5, "what ran through it is gone as well")
     demo.up()
     assert_echoes(demo)
-    assert demo.status()["last_error"] is None and logins(hops[0]) == 1
+    assert demo.status()["last_error"] is None and hops[0].logins() == 1
 
 
 def test_lingering_sessions_are_pinged_and_a_silent_one_goes(lab: Lab, hops: list[Sshd]) -> None:
@@ -276,16 +270,16 @@ def test_the_daemon_ends_in_order_with_lingering_sessions(lab: Lab, hops: list[S
 def test_restart_dials_anew_and_the_other_profile_keeps_its_sessions(lab: Lab, hops: list[Sshd]) -> None:
     first, second = profiles(lab, hops, "first", "second")
     lab.tunneld.up("first", "second")
-    before = sessions(second)
+    before = second.sessions()
     with talking_client(first) as old, talking_client(second) as other:
         lab.tunneld.ok("restart", "first")
         assert ends_with(old, patience(1)) == "reset"
         assert_talks(other)
-    assert not set(sessions(first)) & set(before)
-    assert sessions(second) == before
-    assert [logins(server) for server in hops] == [2, 2]
+    assert not set(first.sessions()) & set(before)
+    assert second.sessions() == before
+    assert [server.logins() for server in hops] == [2, 2]
     lab.tunneld.ok("restart", "second")
-    assert sessions(second) == sessions(first), "the new ones are there to be shared"
+    assert second.sessions() == first.sessions(), "the new ones are there to be shared"
     wait_until(lambda: hops[0].sessions() == 1, 5, "the old session has gone with its last user")
     assert_echoes(first)
 
@@ -294,10 +288,10 @@ def test_restart_dials_anew_and_the_other_profile_keeps_its_sessions(lab: Lab, h
 def test_profiles_restarted_together_share_their_new_sessions(lab: Lab, hops: list[Sshd]) -> None:
     first, second = profiles(lab, hops, "first", "second")
     lab.tunneld.up("first", "second")
-    before = sessions(first)
+    before = first.sessions()
     lab.tunneld.ok("restart", "first", "second")
-    assert sessions(first) == sessions(second) and not set(sessions(first)) & set(before)
-    assert [logins(server) for server in hops] == [2, 2]
+    assert first.sessions() == second.sessions() and not set(first.sessions()) & set(before)
+    assert [server.logins() for server in hops] == [2, 2]
 
 
 @pytest.mark.sanitized
@@ -305,18 +299,12 @@ def test_profiles_restarted_together_share_their_new_sessions(lab: Lab, hops: li
 def test_a_profile_that_comes_while_the_hop_is_dialled_waits_for_that_dial(
     lab: Lab, hops: list[Sshd], number: int
 ) -> None:
-    relay = lab.relay_before(hops[number - 1])
-    relay.blackhole()
-    first, second = profiles(lab, hops, "first", "second")
-    ups = [lab.tunneld.start("up", "first")]
-    wait_until(lambda: relay.connections == 1, 10, "the first has got to the blackhole")
-    ups.append(lab.tunneld.start("up", "second"))
-    wait_until(lambda: len(lab.tunneld.ps()["profiles"]) == 2, 10, "the second waits as well")
+    relay, (first, second), ups = two_in_a_dial(lab, hops, number)
     wait_until(lambda: second.status()["hops"][number - 1]["state"] != "idle", 10, "it has got there as well")
     relay.blackhole(False)
     outcomes = [up.communicate(timeout=patience(30)) for up in ups]
     assert [up.returncode for up in ups] == [0, 0], outcomes
-    assert [logins(server) for server in hops] == [1, 1] and relay.connections == 1
+    assert [server.logins() for server in hops] == [1, 1] and relay.connections == 1
     for _, err in outcomes:
         assert "Authenticating" in err
     if number == 1:  # what was done before it came is told all the same
@@ -330,20 +318,14 @@ def test_a_profile_that_comes_while_the_hop_is_dialled_waits_for_that_dial(
 def test_a_profile_that_leaves_while_the_hop_is_dialled_does_not_take_the_dial_along(
     lab: Lab, hops: list[Sshd], number: int
 ) -> None:
-    relay = lab.relay_before(hops[number - 1])
-    relay.blackhole()
-    first, second = profiles(lab, hops, "first", "second")
-    ups = [lab.tunneld.start("up", "first")]
-    wait_until(lambda: relay.connections == 1, 10, "the first has got to the blackhole")
-    ups.append(lab.tunneld.start("up", "second"))
-    wait_until(lambda: len(lab.tunneld.ps()["profiles"]) == 2, 10, "the second waits as well")
+    relay, (first, second), ups = two_in_a_dial(lab, hops, number)
     lab.tunneld.ok("down", "first")
     ups[0].communicate(timeout=patience(10))
     assert ups[0].returncode == 3
     relay.blackhole(False)
     _, err = ups[1].communicate(timeout=patience(30))
     assert ups[1].returncode == 0, err
-    assert relay.connections == 1 and [logins(server) for server in hops] == [1, 1]
+    assert relay.connections == 1 and [server.logins() for server in hops] == [1, 1]
     assert_echoes(second)
 
 
@@ -391,7 +373,7 @@ def test_an_answer_about_a_new_host_key_counts_for_all_who_wait(
     assert window.wait(patience(20)) == 0, window.text
     _, err = other.communicate(timeout=patience(20))
     assert other.returncode == 0, err
-    assert logins(hops[0]) == 1
+    assert hops[0].logins() == 1
     for tunnel in (first, second):
         assert_echoes(tunnel)
 
@@ -411,7 +393,7 @@ def test_a_question_whose_asker_leaves_goes_on_to_another_who_can_be_asked(
     staying.read_until(QUESTION)
     staying.type("yes\n")
     assert staying.wait(patience(20)) == 0, staying.text
-    assert logins(hops[0]) == 1
+    assert hops[0].logins() == 1
     assert_echoes(second)
 
 
@@ -443,7 +425,7 @@ def test_what_a_bastion_did_not_permit_and_now_does_is_found_by_a_session_of_its
     wait_until(lambda: bastion.log().count("Server listening on") == 2, 10, "it has read its configuration")
     through.up()
     assert_echoes(through)
-    assert len(children_of(bastion.pid)) == 2 and logins(bastion) == 2
+    assert len(children_of(bastion.pid)) == 2 and bastion.logins() == 2
 
 
 @pytest.mark.sanitized

@@ -46,6 +46,10 @@ class Tunnel:
     def status(self) -> dict[str, Any]:
         return self.lab.tunneld.status(self.name)
 
+    def sessions(self) -> list[int]:
+        """The number of its session to each hop."""
+        return [hop["session"] for hop in self.status()["hops"]]
+
     def wait_until_clients_are_gone(self, descriptors: int, within: float) -> None:
         """And all that they held: the daemon has no more descriptors than that. Further lanes, which would stay for a
         minute, are closed by a restart."""

@@ -96,6 +96,10 @@ class Sshd(SshServer):
             key.public_path.unlink()
         self.host_keys = [make_key(self.folder, f"host_{kind}", kind)]
 
+    def logins(self) -> int:
+        """Since its last start."""
+        return self.log().count("Accepted publickey")
+
     def sessions(self) -> int:
         """Connections it serves at the moment, logged in or not."""
         return len(children_of(self.pid))

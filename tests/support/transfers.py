@@ -31,6 +31,19 @@ def assert_echoes(tunnel: Tunnel, forward: str | None = None, message: bytes = b
         assert receive_exactly(client, len(message)) == message
 
 
+def assert_talks(client: socket.socket) -> None:
+    """A byte there and back, over a connection that stands."""
+    client.sendall(b"x")
+    assert receive_exactly(client, 1) == b"x"
+
+
+def talking_client(tunnel: Tunnel, forward: str | None = None) -> socket.socket:
+    """Of targets.echo, whose connection stands to its far end."""
+    client = tunnel.connect(forward)
+    assert_talks(client)
+    return client
+
+
 def end_of_new_client(tunnel: Tunnel, within: float, forward: str | None = None) -> str:
     """What becomes of a client that only listens: "reset", "eof", or "open" after `within` seconds. A reset
     may come so early that connect() itself reports it."""
