@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "ssh/memory_transport.h"
+
 namespace tunneld::ssh {
 namespace {
 
@@ -40,34 +42,6 @@ std::string host_key_algorithms(const std::vector<std::string>& known_types) {
 
 // Every channel that a server opens unasked is refused; without this they would queue without a bound.
 int refuse_message(ssh_session, ssh_message, void*) { return 1; }
-
-// Takes what libssh sends, which begins with our identification (RFC 4253 section 4.2), and has one for it to read.
-class ProbeTransport : public Transport {
- public:
-  void start(std::function<void()>) override {}
-  void fill() override {}
-  void watch_writable(bool) override {}
-  void lend() override {}
-  void take_back() override {}
-  void leave() override {}
-  void session_ready() override {}
-  void note_bulk_until(std::uint64_t) override {}
-  std::string_view unread() const override { return {}; }
-  bool readable() const override { return !input.empty(); }
-  bool writable() const override { return true; }
-  ssize_t receive(char* to, std::size_t size) override {
-    const std::size_t bytes = input.copy(to, size);
-    input.erase(0, bytes);
-    return static_cast<ssize_t>(bytes);
-  }
-  ssize_t send(const char* from, std::size_t size) override {
-    sent.append(from, size);
-    return static_cast<ssize_t>(size);
-  }
-
-  std::string input = "SSH-2.0-probe\r\n";
-  std::string sent;
-};
 
 Error setup_error(ssh_session session, const char* what) {
   return {ErrorCode::no_common_algorithm, std::string("libssh does not accept ") + what + " of this host", {},
@@ -142,8 +116,9 @@ Result<std::shared_ptr<SessionCore>> make_core(std::unique_ptr<Transport> transp
 }
 
 bool libssh_uses_transports() {
-  auto probe = std::make_unique<ProbeTransport>();
-  const ProbeTransport& seen = *probe;
+  auto probe = std::make_unique<MemoryTransport>();
+  probe->input = "SSH-2.0-probe\r\n";
+  const MemoryTransport& seen = *probe;
   SessionOptions options;
   options.user = "probe";
   const Result<std::shared_ptr<SessionCore>> core = make_core(std::move(probe), options);
@@ -151,7 +126,7 @@ bool libssh_uses_transports() {
   const TransportOpen open(*(*core)->transport, {.reading = true, .sending = true});
   do ssh_connect((*core)->session);
   while ((*core)->transport->take_progress());
-  return seen.sent.starts_with("SSH-2.0-") && seen.input.empty();
+  return seen.output.starts_with("SSH-2.0-") && seen.input.empty();
 }
 
 std::size_t SendLedger::backlog(const SessionCore& core) {

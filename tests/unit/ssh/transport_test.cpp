@@ -9,10 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <string>
 
 #include "loop/loop.h"
+#include "ssh/memory_transport.h"
 #include "ssh/session_core.h"
 #include "ssh/socket_transport.h"
 #include "unit/support/turns.h"
@@ -30,33 +30,6 @@ struct SocketPair {
     b.reset(ends[1]);
   }
   UniqueFd a, b;
-};
-
-class MemoryTransport : public Transport {
- public:
-  void start(std::function<void()>) override {}
-  void fill() override {}
-  void watch_writable(bool) override {}
-  void lend() override {}
-  void take_back() override {}
-  void leave() override {}
-  void session_ready() override {}
-  void note_bulk_until(std::uint64_t) override {}
-  std::string_view unread() const override { return input; }
-  bool readable() const override { return !input.empty(); }
-  bool writable() const override { return true; }
-  ssize_t receive(char* to, std::size_t size) override {
-    const std::size_t bytes = std::min(size, input.size());
-    std::memcpy(to, input.data(), bytes);
-    input.erase(0, bytes);
-    return static_cast<ssize_t>(bytes);
-  }
-  ssize_t send(const char* from, std::size_t size) override {
-    output.append(from, size);
-    return static_cast<ssize_t>(size);
-  }
-
-  std::string input, output;
 };
 
 short poll_now(int descriptor, short events) {
