@@ -49,13 +49,13 @@ int Channel::on_data(ssh_session, ssh_channel, void* data, std::uint32_t size, i
   if (channel.draining_) return 0;
   const std::size_t taken = channel.user_->channel_data(static_cast<const char*>(data), size);
   channel.took(size, taken);
-  channel.meter_.add_down(taken, channel.session_.loop_.now_ms());
-  channel.note_if_bulk();
+  const std::uint64_t now_ms = channel.session_.loop_.now_ms();
+  channel.meter_.add_down(taken, now_ms);
+  channel.note_if_bulk(now_ms);
   return static_cast<int>(taken);
 }
 
-void Channel::note_if_bulk() {
-  const std::uint64_t now_ms = session_.loop_.now_ms();
+void Channel::note_if_bulk(std::uint64_t now_ms) {
   if (metered_ && meter_.bulk(now_ms)) session_.note_bulk_until(now_ms + 2 * kBulkSpanMs);
 }
 
@@ -127,8 +127,9 @@ std::size_t Channel::write(const char* data, std::size_t size) {
   const int taken = ssh_channel_write(channel_, data, static_cast<std::uint32_t>(wanted));
   if (taken <= 0) return 0;
   session_.ledger_.given(static_cast<std::uint64_t>(taken));
-  meter_.add_up(static_cast<std::uint64_t>(taken), session_.loop_.now_ms());
-  note_if_bulk();
+  const std::uint64_t now_ms = session_.loop_.now_ms();
+  meter_.add_up(static_cast<std::uint64_t>(taken), now_ms);
+  note_if_bulk(now_ms);
   return static_cast<std::size_t>(taken);
 }
 

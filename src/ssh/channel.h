@@ -75,7 +75,7 @@ class Channel {
   int request_open();
   void flag();
   void took(std::size_t given, std::size_t taken);
-  void note_if_bulk();
+  void note_if_bulk(std::uint64_t now_ms);
   void tune_window(std::uint64_t now_us);
   void end_stall(std::uint64_t now_us);
   void open_window();
