@@ -21,15 +21,11 @@ void WindowTuner::step(const WindowSample& sample) {
       in_force_ = true;
       return;
     }
-    if (!paid(sample.elapsed_us)) {
-      window_ = window_before_;
-      wait_until_us_ = sample.now_us + kRetryAfterUs;
-    }
-    window_before_ = 0;
+    end_try(sample);
   }
-  // A window that limits the speed comes in once a round trip, or somewhat slower. Where it takes much longer the link is
-  // the limit.
-  const bool limits = sample.rtt_us >= kShortRttUs && sample.elapsed_us <= 3 * sample.rtt_us;
+  // A window that limits the speed comes in once a round trip, or a little slower. Where it takes longer the link is the
+  // limit.
+  const bool limits = sample.rtt_us >= kShortRttUs && 2 * sample.elapsed_us <= 3 * sample.rtt_us;
   if (!limits || sample.now_us < wait_until_us_) return;
   const std::uint64_t wanted = std::min<std::uint64_t>({std::uint64_t{window_} * kFactor, kMaxWindow,
                                                         std::uint64_t{window_} + sample.spare});
@@ -38,6 +34,19 @@ void WindowTuner::step(const WindowSample& sample) {
   elapsed_before_us_ = sample.elapsed_us;
   in_force_ = false;
   window_ = static_cast<std::uint32_t>(wanted);
+}
+
+void WindowTuner::end_try(const WindowSample& sample) {
+  if (paid(sample.elapsed_us)) {
+    const std::uint64_t held_twice = 2 * std::uint64_t{window_} * sample.rtt_us / std::max<std::uint64_t>(sample.elapsed_us, 1);
+    window_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(held_twice, kDefaultWindow, window_));
+    wait_us_ = kRetryAfterUs;
+  } else {
+    window_ = window_before_;
+    wait_until_us_ = sample.now_us + wait_us_;
+    wait_us_ = std::min(2 * wait_us_, kLongestWaitUs);
+  }
+  window_before_ = 0;
 }
 
 // Faster: more bytes in their time than the smaller window in its.

@@ -1,6 +1,7 @@
 // How large a channel's receive window should be (RFC 4254 section 5.2). A window is what may be under way to us: one that
 // is smaller than a long link holds limits the speed to a window a round trip; one that is larger only queues at the
-// server, in front of everything else and at a price (OpenSSH's moves its buffers about). Pure.
+// server, in front of everything else and at a price: OpenSSH's copies all that waits in its output for each packet that
+// is added (sshbuf_allocate), and with 15 MB there gets 7 MB/s done. Pure.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,10 @@ inline constexpr std::uint32_t kMaxWindow = 15 * 1024 * 1024;
 inline constexpr std::uint64_t kShortRttUs = 2'000;
 // A window that paid for itself has made the channel faster by a quarter at least, where it could by three.
 inline constexpr std::uint64_t kPaysPercent = 125;
-// How long the next try waits after one that did not pay. Soon, since on a chain another channel may have been the limit.
+// How long the next try waits after one that did not pay. Soon, since on a chain another channel may have been the limit;
+// twice as long each time, since a try that does not pay queues.
 inline constexpr std::uint64_t kRetryAfterUs = 2'000'000;
+inline constexpr std::uint64_t kLongestWaitUs = 64'000'000;
 
 // What was seen while a window's worth came and was taken in.
 struct WindowSample {
@@ -27,8 +30,8 @@ struct WindowSample {
   bool stalled;          // the local side did not keep up
 };
 
-// Makes the window four times as large when it may be what limits the speed, and keeps it so if that paid; makes it half
-// as large when it is not taken in; never smaller than kDefaultWindow. The round trip that is known may be too long
+// Makes the window four times as large when it may be what limits the speed, and keeps of that, if it paid, what the link
+// holds twice; makes it half as large when it is not taken in; never smaller than kDefaultWindow. The round trip that is known may be too long
 // (a busy machine, the stream's own queue), so that only trying tells.
 class WindowTuner {
  public:
@@ -37,12 +40,14 @@ class WindowTuner {
 
  private:
   bool paid(std::uint64_t elapsed_us) const;
+  void end_try(const WindowSample& sample);
 
   std::uint32_t window_ = kDefaultWindow;
   // The try under way: what was before it. 0: none is.
   std::uint32_t window_before_ = 0;
   std::uint64_t elapsed_before_us_ = 0;
   bool in_force_ = false;  // what comes now has been sent under the larger window
+  std::uint64_t wait_us_ = kRetryAfterUs;  // after the next try that does not pay
   std::uint64_t wait_until_us_ = 0;
 };
 

@@ -12,8 +12,8 @@ namespace {
 std::uint32_t g_spare_window = 256U * 1024 * 1024;
 
 // A window is opened again when this part of it has been taken in: with half of it a long link would stand still for
-// half of each round trip.
-constexpr std::uint32_t kTopUps = 8;
+// half of each round trip, and what is let through in lumps comes in lumps.
+constexpr std::uint32_t kTopUps = 16;
 
 }  // namespace
 
@@ -81,7 +81,7 @@ void Channel::took(std::size_t given, std::size_t taken) {
 // Looks at the window whenever it has been used up, and opens it again more often than that.
 void Channel::tune_window(std::uint64_t now_us) {
   tuning_ = false;
-  opened_at_bytes_ = taken_;
+  const std::uint64_t taken = taken_ - std::exchange(opened_at_bytes_, taken_);
   if (phase_ != Phase::open || remote_eof_ || remote_closed_ || fixed_window()) return;
   bool stalled = false;
   if (taken_ - tuned_at_bytes_ >= window()) {
@@ -97,7 +97,10 @@ void Channel::tune_window(std::uint64_t now_us) {
   // A window that has been too large for the user closes by itself: it is left to. On a short link libssh's own way,
   // which opens it when it is half closed, does as well.
   const bool far = window() > kDefaultWindow || session_.shortest_rtt_us_ >= kShortRttUs;
-  if (far && !stalled && held_back() == 0) open_window();
+  if (!far || stalled || held_back() > 0) return;
+  // Twice as much as has come, until the window is reached: all of a new one at once would pile up in the server.
+  open_to_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(window(), open_to_ + taken));
+  open_window();
 }
 
 void Channel::end_stall(std::uint64_t now_us) {
@@ -108,7 +111,7 @@ void Channel::end_stall(std::uint64_t now_us) {
 // is empty, since on_data() drops what comes there, and so it reads nothing.
 void Channel::open_window() {
   char nothing = 0;
-  if (ssh_channel_poll(channel_, 1) == 0) ssh_channel_read_timeout(channel_, &nothing, window(), 1, 0);
+  if (ssh_channel_poll(channel_, 1) == 0) ssh_channel_read_timeout(channel_, &nothing, open_to_, 1, 0);
 }
 
 void Channel::flag() {

@@ -107,6 +107,7 @@ class Channel {
   BulkMeter meter_;
 
   WindowTuner tuner_;
+  std::uint32_t open_to_ = kDefaultWindow;  // as far as the window is let grow so far
   std::uint64_t taken_ = 0;           // bytes, by the user
   std::uint64_t opened_at_bytes_ = 0;  // of taken_, when the window was last opened again
   std::uint64_t tuned_at_bytes_ = 0;  // of taken_, and the time, when the window was last thought over
