@@ -9,12 +9,12 @@ constexpr std::uint32_t kFactor = 4;
 
 }  // namespace
 
+bool slumped(std::uint64_t piece_us, std::uint64_t rtt_us) {
+  return piece_us > kHiccupUs && 4 * piece_us > 5 * rtt_us;
+}
+
 void WindowTuner::step(const WindowSample& sample) {
-  if (sample.stalled) {
-    window_ = std::max(window_ / 2, kDefaultWindow);
-    window_before_ = 0;
-    return;
-  }
+  if (sample.stalled) return shrink();
   if (window_before_ != 0) {
     // The first window's worth after a change was still sent under the old one.
     if (!in_force_) {
@@ -34,6 +34,12 @@ void WindowTuner::step(const WindowSample& sample) {
   elapsed_before_us_ = sample.elapsed_us;
   in_force_ = false;
   window_ = static_cast<std::uint32_t>(wanted);
+}
+
+void WindowTuner::shrink() {
+  window_ = std::max(window_ / 2, kDefaultWindow);
+  window_before_ = 0;
+  wait_until_us_ = 0;  // what did not pay was a larger one
 }
 
 void WindowTuner::end_try(const WindowSample& sample) {

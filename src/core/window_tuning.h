@@ -21,6 +21,15 @@ inline constexpr std::uint64_t kPaysPercent = 125;
 inline constexpr std::uint64_t kRetryAfterUs = 2'000'000;
 inline constexpr std::uint64_t kLongestWaitUs = 64'000'000;
 
+// A busy machine's, and no sign of anything.
+inline constexpr std::uint64_t kHiccupUs = 100'000;
+// Whether a stream that was fast is so no more: the last `1/kTopUps` of a window took longer than a round trip and a
+// quarter, and than a hiccup. What is under way piles up in the server then, and slows it down further; it drains when nothing is added.
+bool slumped(std::uint64_t piece_us, std::uint64_t rtt_us);
+// A window is opened again when this part of it has been taken in: with half of it a long link would stand still for half
+// of each round trip, and what is let through in lumps comes in lumps.
+inline constexpr std::uint32_t kTopUps = 16;
+
 // What was seen while a window's worth came and was taken in.
 struct WindowSample {
   std::uint64_t now_us;
@@ -37,6 +46,8 @@ class WindowTuner {
  public:
   std::uint32_t window() const { return window_; }
   void step(const WindowSample& sample);
+  // Half as large: it is not taken in, or what it let through has piled up somewhere.
+  void shrink();
 
  private:
   bool paid(std::uint64_t elapsed_us) const;

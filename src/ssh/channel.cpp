@@ -11,10 +11,6 @@ namespace {
 // What all channels together may spend on windows above libssh's own; they all live on the one loop.
 std::uint32_t g_spare_window = 256U * 1024 * 1024;
 
-// A window is opened again when this part of it has been taken in: with half of it a long link would stand still for
-// half of each round trip, and what is let through in lumps comes in lumps.
-constexpr std::uint32_t kTopUps = 16;
-
 }  // namespace
 
 Channel::Channel(Session& session, ssh_channel channel, const Endpoint& target, std::string origin_host,
@@ -82,25 +78,28 @@ void Channel::took(std::size_t given, std::size_t taken) {
 void Channel::tune_window(std::uint64_t now_us) {
   tuning_ = false;
   const std::uint64_t taken = taken_ - std::exchange(opened_at_bytes_, taken_);
+  const std::uint64_t piece_us = now_us - std::exchange(opened_at_us_, now_us);
   if (phase_ != Phase::open || remote_eof_ || remote_closed_ || fixed_window()) return;
-  bool stalled = false;
+  const std::uint64_t rtt_us = session_.shortest_rtt_us_;
+  bool useless = false;  // more of it would only pile up, here or in the server
+  g_spare_window += window();
   if (taken_ - tuned_at_bytes_ >= window()) {
     end_stall(now_us);
     const std::uint64_t elapsed_us = now_us - std::exchange(tuned_at_us_, now_us);
     // A moment's stall is the loop's; one that lasts is a slow client's.
-    stalled = 2 * std::exchange(stalled_us_, 0) > elapsed_us;
+    useless = 2 * std::exchange(stalled_us_, 0) > elapsed_us;
     tuned_at_bytes_ = taken_;
-    g_spare_window += window();
-    tuner_.step({now_us, elapsed_us, session_.shortest_rtt_us_, g_spare_window - window(), stalled});
-    g_spare_window -= window();
+    tuner_.step({now_us, elapsed_us, rtt_us, g_spare_window - window(), useless});
+  } else if (window() > kDefaultWindow && slumped(piece_us, rtt_us)) {
+    useless = true;
+    tuner_.shrink();
   }
-  // A window that has been too large for the user closes by itself: it is left to. On a short link libssh's own way,
-  // which opens it when it is half closed, does as well.
-  const bool far = window() > kDefaultWindow || session_.shortest_rtt_us_ >= kShortRttUs;
-  if (!far || stalled || held_back() > 0) return;
+  g_spare_window -= window();
   // Twice as much as has come, until the window is reached: all of a new one at once would pile up in the server.
   open_to_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(window(), open_to_ + taken));
-  open_window();
+  // On a short link libssh's own way, which opens a window when it is half closed, does as well.
+  const bool far = window() > kDefaultWindow || rtt_us >= kShortRttUs;
+  if (far && !useless && held_back() == 0) open_window();
 }
 
 void Channel::end_stall(std::uint64_t now_us) {

@@ -109,7 +109,8 @@ class Channel {
   WindowTuner tuner_;
   std::uint32_t open_to_ = kDefaultWindow;  // as far as the window is let grow so far
   std::uint64_t taken_ = 0;           // bytes, by the user
-  std::uint64_t opened_at_bytes_ = 0;  // of taken_, when the window was last opened again
+  std::uint64_t opened_at_bytes_ = 0;  // of taken_, and the time, when the window was last opened again
+  std::uint64_t opened_at_us_ = 0;
   std::uint64_t tuned_at_bytes_ = 0;  // of taken_, and the time, when the window was last thought over
   std::uint64_t tuned_at_us_ = 0;
   std::uint64_t stalled_since_us_ = 0;  // the user did not take everything; 0: it did

@@ -122,6 +122,13 @@ TEST(WindowTuner, SpendsNoMoreThanIsSpare) {
   EXPECT_EQ(tuner.window(), kDefaultWindow + 1000);
 }
 
+TEST(Slumped, IsASixteenthThatTakesMoreThanARoundTripAndAQuarter) {
+  EXPECT_FALSE(slumped(kRtt * 5 / 4, kRtt));
+  EXPECT_TRUE(slumped(kRtt * 5 / 4 + 1, kRtt));
+  EXPECT_FALSE(slumped(kHiccupUs, kRtt / 10));
+  EXPECT_TRUE(slumped(kHiccupUs + 1, kRtt / 10));
+}
+
 TEST(WindowTuner, HalvesForAConsumerThatDoesNotKeepUpDownToTheDefault) {
   WindowTuner tuner;
   Link link;
