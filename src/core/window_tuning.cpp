@@ -44,7 +44,8 @@ void WindowTuner::shrink() {
 
 void WindowTuner::end_try(const WindowSample& sample) {
   if (paid(sample.elapsed_us)) {
-    const std::uint64_t held_twice = 2 * std::uint64_t{window_} * sample.rtt_us / std::max<std::uint64_t>(sample.elapsed_us, 1);
+    const std::uint64_t elapsed_us = std::max<std::uint64_t>(sample.elapsed_us, 1);
+    const std::uint64_t held_twice = 2 * std::uint64_t{window_} * sample.rtt_us / elapsed_us;
     window_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(held_twice, kDefaultWindow, window_));
     wait_us_ = kRetryAfterUs;
   } else {

@@ -24,7 +24,8 @@ inline constexpr std::uint64_t kLongestWaitUs = 64'000'000;
 // A busy machine's, and no sign of anything.
 inline constexpr std::uint64_t kHiccupUs = 100'000;
 // Whether a stream that was fast is so no more: the last `1/kTopUps` of a window took longer than a round trip and a
-// quarter, and than a hiccup. What is under way piles up in the server then, and slows it down further; it drains when nothing is added.
+// quarter, and than a hiccup. What is under way piles up in the server then, and slows it down further; it drains when
+// nothing is added.
 bool slumped(std::uint64_t piece_us, std::uint64_t rtt_us);
 // A window is opened again when this part of it has been taken in: with half of it a long link would stand still for half
 // of each round trip, and what is let through in lumps comes in lumps.
@@ -40,8 +41,8 @@ struct WindowSample {
 };
 
 // Makes the window four times as large when it may be what limits the speed, and keeps of that, if it paid, what the link
-// holds twice; makes it half as large when it is not taken in; never smaller than kDefaultWindow. The round trip that is known may be too long
-// (a busy machine, the stream's own queue), so that only trying tells.
+// holds twice; makes it half as large when it is not taken in; never smaller than kDefaultWindow. The round trip that is
+// known may be too long (a busy machine, the stream's own queue), so that only trying tells.
 class WindowTuner {
  public:
   std::uint32_t window() const { return window_; }

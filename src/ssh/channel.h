@@ -108,14 +108,14 @@ class Channel {
 
   WindowTuner tuner_;
   std::uint32_t open_to_ = kDefaultWindow;  // as far as the window is let grow so far
-  std::uint64_t taken_ = 0;           // bytes, by the user
-  std::uint64_t opened_at_bytes_ = 0;  // of taken_, and the time, when the window was last opened again
+  std::uint64_t taken_ = 0;                 // bytes, by the user
+  std::uint64_t opened_at_bytes_ = 0;       // of taken_, and the time, when the window was last opened again
   std::uint64_t opened_at_us_ = 0;
-  std::uint64_t tuned_at_bytes_ = 0;  // of taken_, and the time, when the window was last thought over
+  std::uint64_t tuned_at_bytes_ = 0;        // of taken_, and the time, when the window was last thought over
   std::uint64_t tuned_at_us_ = 0;
-  std::uint64_t stalled_since_us_ = 0;  // the user did not take everything; 0: it did
-  std::uint64_t stalled_us_ = 0;        // for how long altogether, since the window was last thought over
-  bool tuning_ = false;   // in the session's list of those whose window is to be looked at
+  std::uint64_t stalled_since_us_ = 0;      // the user did not take everything; 0: it did
+  std::uint64_t stalled_us_ = 0;            // for how long altogether, since the window was last thought over
+  bool tuning_ = false;  // in the session's list of those whose window is to be looked at
 };
 
 }  // namespace tunneld::ssh
