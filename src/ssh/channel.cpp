@@ -8,7 +8,7 @@
 namespace tunneld::ssh {
 namespace {
 
-// What all channels together may spend on windows above libssh's own; they all live on the one loop.
+// What all channels together may spend on windows above kFarWindow; they all live on the one loop.
 std::uint32_t g_spare_window = 256U * 1024 * 1024;
 
 }  // namespace
@@ -30,7 +30,7 @@ Channel::Channel(Session& session, ssh_channel channel, const Endpoint& target, 
   ssh_set_channel_callbacks(channel_, &callbacks_);
 }
 
-Channel::~Channel() { g_spare_window += window() - kDefaultWindow; }
+Channel::~Channel() { g_spare_window += granted_ - kFarWindow; }
 
 int Channel::request_open() {
   if (target_.kind == Endpoint::Kind::unix_socket)
@@ -44,7 +44,7 @@ int Channel::on_data(ssh_session, ssh_channel, void* data, std::uint32_t size, i
   if (is_stderr != 0 || channel.user_ == nullptr) return static_cast<int>(size);
   if (channel.draining_) return 0;
   const std::size_t taken = channel.user_->channel_data(static_cast<const char*>(data), size);
-  channel.took(size, taken);
+  channel.took(taken);
   const std::uint64_t now_ms = channel.session_.loop_.now_ms();
   channel.meter_.add_down(taken, now_ms);
   channel.note_if_bulk(now_ms);
@@ -67,50 +67,32 @@ void Channel::on_close(ssh_session, ssh_channel, void* self) {
   channel.flag();
 }
 
-void Channel::took(std::size_t given, std::size_t taken) {
+void Channel::took(std::size_t taken) {
   taken_ += taken;
-  if (taken < given && stalled_since_us_ == 0) stalled_since_us_ = session_.loop_.precise_now_us();
-  if (taken_ - opened_at_bytes_ < window() / kTopUps || std::exchange(tuning_, true)) return;
+  if (taken_ < window() / kTopUps || std::exchange(tuning_, true)) return;
   session_.tuning_.push_back(this);
 }
 
-// Looks at the window whenever it has been used up, and opens it again more often than that.
 void Channel::tune_window(std::uint64_t now_us) {
   tuning_ = false;
-  const std::uint64_t taken = taken_ - std::exchange(opened_at_bytes_, taken_);
-  const std::uint64_t piece_us = now_us - std::exchange(opened_at_us_, now_us);
+  const std::uint64_t taken = std::exchange(taken_, 0);
   if (phase_ != Phase::open || remote_eof_ || remote_closed_ || fixed_window()) return;
   const std::uint64_t rtt_us = session_.shortest_rtt_us_;
-  bool useless = false;  // more of it would only pile up, here or in the server
-  g_spare_window += window();
-  if (taken_ - tuned_at_bytes_ >= window()) {
-    end_stall(now_us);
-    const std::uint64_t elapsed_us = now_us - std::exchange(tuned_at_us_, now_us);
-    // A moment's stall is the loop's; one that lasts is a slow client's.
-    useless = 2 * std::exchange(stalled_us_, 0) > elapsed_us;
-    tuned_at_bytes_ = taken_;
-    tuner_.step({now_us, elapsed_us, rtt_us, g_spare_window - window(), useless});
-  } else if (window() > kDefaultWindow && slumped(piece_us, rtt_us)) {
-    useless = true;
-    tuner_.shrink();
-  }
-  g_spare_window -= window();
-  // Twice as much as has come, until the window is reached: all of a new one at once would pile up in the server.
-  open_to_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(window(), open_to_ + taken));
-  // On a short link libssh's own way, which opens a window when it is half closed, does as well.
-  const bool far = window() > kDefaultWindow || rtt_us >= kShortRttUs;
-  if (far && !useless && held_back() == 0) open_window();
-}
-
-void Channel::end_stall(std::uint64_t now_us) {
-  if (stalled_since_us_ != 0) stalled_us_ += now_us - std::exchange(stalled_since_us_, 0);
+  g_spare_window += granted_;
+  granted_ -= static_cast<std::uint32_t>(std::min<std::uint64_t>(taken, granted_ - kFarWindow));
+  tuner_.step({now_us, taken, rtt_us, g_spare_window - std::max(window(), kFarWindow)});
+  granted_ = std::max(granted_, window());
+  g_spare_window -= granted_;
+  // On a short link libssh's own way, which opens a window when it is half closed, does as well. While the user does not
+  // keep up it stays as it is.
+  if (rtt_us >= kShortRttUs && held_back() == 0) open_window();
 }
 
 // libssh 0.10 has no call for it. A read of more than the window holds raises the window; it is made from stderr, which
 // is empty, since on_data() drops what comes there, and so it reads nothing.
 void Channel::open_window() {
   char nothing = 0;
-  if (ssh_channel_poll(channel_, 1) == 0) ssh_channel_read_timeout(channel_, &nothing, open_to_, 1, 0);
+  if (ssh_channel_poll(channel_, 1) == 0) ssh_channel_read_timeout(channel_, &nothing, window(), 1, 0);
 }
 
 void Channel::flag() {
@@ -157,9 +139,8 @@ void Channel::read_all(std::string& out) {
     out.resize(before + bytes);
     const int got = ssh_channel_read_timeout(channel_, out.data() + before, static_cast<std::uint32_t>(bytes), 0, 0);
     out.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
-    took(out.size() - before, out.size() - before);
+    took(out.size() - before);
   }
-  end_stall(session_.loop_.precise_now_us());
   draining_ = false;
 }
 

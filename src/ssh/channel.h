@@ -74,10 +74,9 @@ class Channel {
           std::uint16_t origin_port, ChannelUser& user);
   int request_open();
   void flag();
-  void took(std::size_t given, std::size_t taken);
+  void took(std::size_t taken);
   void note_if_bulk(std::uint64_t now_ms);
   void tune_window(std::uint64_t now_us);
-  void end_stall(std::uint64_t now_us);
   void open_window();
   bool close();  // true when libssh has let go of it
   void forget();
@@ -107,14 +106,8 @@ class Channel {
   BulkMeter meter_;
 
   WindowTuner tuner_;
-  std::uint32_t open_to_ = kDefaultWindow;  // as far as the window is let grow so far
-  std::uint64_t taken_ = 0;                 // bytes, by the user
-  std::uint64_t opened_at_bytes_ = 0;       // of taken_, and the time, when the window was last opened again
-  std::uint64_t opened_at_us_ = 0;
-  std::uint64_t tuned_at_bytes_ = 0;        // of taken_, and the time, when the window was last thought over
-  std::uint64_t tuned_at_us_ = 0;
-  std::uint64_t stalled_since_us_ = 0;      // the user did not take everything; 0: it did
-  std::uint64_t stalled_us_ = 0;            // for how long altogether, since the window was last thought over
+  std::uint64_t taken_ = 0;            // bytes, by the user, since the window was last opened
+  std::uint32_t granted_ = kFarWindow;  // what the server may still send, at least this: a smaller window takes none back
   bool tuning_ = false;  // in the session's list of those whose window is to be looked at
 };
 

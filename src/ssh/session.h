@@ -166,7 +166,7 @@ class Session {
   std::vector<Channel*> opening_;
   std::vector<Channel*> closing_;  // their CLOSE could not be queued yet
   std::vector<Channel*> writers_;  // want to hear when they may write
-  std::vector<Channel*> tuning_;   // have taken in half of their window
+  std::vector<Channel*> tuning_;   // have taken in enough for their window to be opened again
   std::uint32_t last_channel_number_;
 
   SendLedger ledger_;

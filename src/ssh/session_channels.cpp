@@ -26,6 +26,8 @@ Channel* Session::open_channel(const Use&, const Endpoint& target, const std::st
     return &channel;
   }
   channel.number_ = ++last_channel_number_;
+  // A round trip that was measured on a busy machine is too long, and would make for windows that are too large.
+  if (shortest_rtt_us_ >= kShortRttUs) ping();
   // A session that ended on the way is told as such, by settle().
   if (channel.request_open() == SSH_ERROR && channel.phase_ == Channel::Phase::opening && !is_dead()) {
     channel.phase_ = Channel::Phase::refused;
@@ -109,7 +111,7 @@ void Session::settle_openings() {
       const bool wanted = channel->user_ != nullptr;
       channel->phase_ = wanted ? Channel::Phase::open : Channel::Phase::closing;
       // libssh opens with 64,000 bytes. On a long link the first round trips would carry no more.
-      if (wanted && shortest_rtt_us_ >= kShortRttUs) channel->open_window();
+      if (wanted) channel->tune_window(loop_.precise_now_us());
       if (!wanted || channel->remote_eof_ || channel->remote_closed_) channel->flag();
       if (wanted) channel->user_->channel_opened();
     } else {

@@ -36,8 +36,8 @@ BENCHMARK(relay_life)->Name("one relay's end, 5 steps");
 void window_growth(benchmark::State& run) {
   for (auto _ : run) {
     WindowTuner tuner;
-    for (std::uint64_t now_us = 0; tuner.window() < kMaxWindow; now_us += 100'000)
-      tuner.step({.now_us = now_us, .elapsed_us = 100'000, .rtt_us = 100'000, .spare = kMaxWindow, .stalled = false});
+    for (std::uint64_t now_us = 0; tuner.window() < kMaxWindow; now_us += 100'000 / kTopUps)
+      tuner.step({.now_us = now_us, .taken = tuner.window() / kTopUps, .rtt_us = 100'000, .spare = kMaxWindow});
     benchmark::DoNotOptimize(tuner);
   }
 }

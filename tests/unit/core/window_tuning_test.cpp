@@ -3,140 +3,192 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
+#include <functional>
 
 namespace tunneld {
 namespace {
 
 constexpr std::uint32_t kPlenty = 256U * 1024 * 1024;
-constexpr std::uint64_t kRtt = 100'000;
+constexpr std::uint64_t kMegabyte = 1'000'000;
 
-// A link that carries `bytes_per_us` and has a round trip of `rtt_us`, of which `known_rtt_us` was measured.
-struct Link {
-  std::uint64_t rtt_us = kRtt;
-  double bytes_per_us = 1000;
-  std::uint64_t known_rtt_us = kRtt;
-  std::uint64_t now_us = 1'000'000;
+// A stream from a server that always has something to send, in steps of a millisecond.
+class Stream {
+ public:
+  std::uint64_t rtt_ms = 100;
+  std::uint64_t known_rtt_ms = 100;
+  std::uint64_t bytes_per_ms = 100'000;  // what the link and the client take
+  std::uint32_t spare = kPlenty;
+  WindowTuner tuner;
 
-  // Takes in one window's worth.
-  void run(WindowTuner& tuner, std::uint32_t spare = kPlenty, bool stalled = false) {
-    const auto by_link = static_cast<std::uint64_t>(tuner.window() / bytes_per_us);
-    const std::uint64_t elapsed_us = std::max(rtt_us, by_link);
-    now_us += elapsed_us;
-    tuner.step({now_us, elapsed_us, known_rtt_us, spare, stalled});
+  // Returns the bytes that were taken in. `sends`: whether the server does, at which millisecond.
+  std::uint64_t run(std::uint64_t for_ms, const std::function<bool(std::uint64_t)>& sends = {}) {
+    const std::uint64_t before = taken_;
+    for (const std::uint64_t end_ms = now_ms_ + for_ms; now_ms_ < end_ms; ++now_ms_) {
+      while (!grants_.empty() && grants_.front().at_ms <= now_ms_) credit_ += next(grants_);
+      if (!sends || sends(now_ms_)) send();
+      while (!under_way_.empty() && under_way_.front().at_ms <= now_ms_) take(next(under_way_));
+    }
+    return taken_ - before;
   }
+  // What waits at the server when it sends nothing.
+  std::uint64_t credit() const { return credit_; }
+
+ private:
+  struct Bytes {
+    std::uint64_t at_ms;
+    std::uint64_t count;
+  };
+
+  static std::uint64_t next(std::deque<Bytes>& queue) {
+    const std::uint64_t count = queue.front().count;
+    queue.pop_front();
+    return count;
+  }
+
+  void send() {
+    const std::uint64_t count = std::min(credit_, bytes_per_ms);
+    if (count == 0) return;
+    credit_ -= count;
+    under_way_.push_back({now_ms_ + rtt_ms / 2, count});
+  }
+
+  void take(std::uint64_t count) {
+    taken_ += count;
+    open_ -= count;
+    untold_ += count;
+    if (untold_ < tuner.window() / kTopUps) return;
+    tuner.step({now_ms_ * 1000, std::exchange(untold_, 0), known_rtt_ms * 1000, spare});
+    if (tuner.window() <= open_) return;
+    grants_.push_back({now_ms_ + rtt_ms - rtt_ms / 2, tuner.window() - open_});
+    open_ = tuner.window();
+  }
+
+  std::uint64_t now_ms_ = 1'000;
+  std::uint64_t taken_ = 0;
+  std::uint64_t untold_ = 0;  // taken, and not told to the tuner
+  std::uint64_t open_ = kFarWindow;
+  std::uint64_t credit_ = kFarWindow;
+  std::deque<Bytes> grants_, under_way_;
 };
 
-TEST(WindowTuner, GrowsToTheMaximumOnALongFastLinkWithinAFewWindows) {
-  WindowTuner tuner;
-  Link link;
-  int windows = 0;
-  for (; tuner.window() < kMaxWindow; ++windows) {
-    ASSERT_LT(windows, 10);
-    link.run(tuner);
+TEST(WindowTuner, GrowsByHalfEachRoundTripOnALinkThatHoldsMore) {
+  Stream stream;
+  stream.bytes_per_ms = 200'000;
+  std::uint32_t before = kFarWindow;
+  for (int rounds = 0; rounds < 4; ++rounds) {
+    stream.run(stream.rtt_ms);
+    EXPECT_LE(stream.tuner.window(), before + before / 2 + before / kTopUps);
+    before = stream.tuner.window();
   }
-  EXPECT_LE(windows, 4);
-  for (int more = 0; more < 100; ++more) link.run(tuner);
-  EXPECT_EQ(tuner.window(), kMaxWindow);
+  EXPECT_GE(before, 2 * kFarWindow);
+  stream.run(6 * stream.rtt_ms);
+  EXPECT_EQ(stream.tuner.window(), kMaxWindow);
+  stream.run(60'000);
+  EXPECT_EQ(stream.tuner.window(), kMaxWindow);
 }
 
-TEST(WindowTuner, KeepsOfALargerWindowThatPaidWhatTheLinkHoldsTwice) {
-  WindowTuner tuner;
-  Link link;
-  link.bytes_per_us = 20;  // the link holds 2 MB
-  for (int windows = 0; windows < 20; ++windows) link.run(tuner);
-  EXPECT_NEAR(tuner.window(), 4'000'000, 1);
-}
-
-TEST(WindowTuner, GoesBackToTheWindowBeforeWhereALargerOneDoesNotPay) {
-  WindowTuner tuner;
-  Link link;
-  link.rtt_us = 500;
-  link.bytes_per_us = 400;
-  link.known_rtt_us = 5'000;  // measured while the machine was busy
-  int larger = 0;
-  for (int windows = 0; windows < 1000; ++windows) {
-    link.run(tuner);
-    larger += tuner.window() > kDefaultWindow ? 1 : 0;
-    EXPECT_LE(tuner.window(), 4 * kDefaultWindow);
+TEST(WindowTuner, FillsALinkAndHalfAsMuchAgain) {
+  for (const std::uint64_t bytes_per_ms : {20'000, 50'000, 100'000}) {
+    Stream stream;
+    stream.bytes_per_ms = bytes_per_ms;
+    stream.run(2'000);
+    EXPECT_EQ(stream.run(1'000), 1'000 * bytes_per_ms);
+    const double holds = static_cast<double>(bytes_per_ms * stream.rtt_ms);
+    EXPECT_NEAR(stream.tuner.window(), 1.5 * holds, holds / 10);
   }
-  EXPECT_GT(larger, 0);
-  EXPECT_LE(larger, 6);  // in the three seconds that this takes, two tries of two windows
 }
 
-TEST(WindowTuner, TriesAgainAfterAWhile) {
-  WindowTuner tuner;
-  Link link;
-  link.bytes_per_us = 13;  // another channel of the chain is the limit
-  while (tuner.window() == kDefaultWindow) link.run(tuner);
-  while (tuner.window() != kDefaultWindow) link.run(tuner);
-  link.bytes_per_us = 1000;
-  const std::uint64_t failed_at_us = link.now_us;
-  while (tuner.window() == kDefaultWindow) {
-    ASSERT_LT(link.now_us, failed_at_us + 2 * kRetryAfterUs);
-    link.run(tuner);
+TEST(WindowTuner, StaysAtTheLeastWhereTheLinkHoldsNoMore) {
+  Stream stream;
+  stream.bytes_per_ms = 5'000;
+  stream.run(10'000);
+  EXPECT_EQ(stream.tuner.window(), kFarWindow);
+}
+
+TEST(WindowTuner, GrowsAlthoughTheRoundTripIsLongerThanKnown) {
+  Stream stream;
+  stream.bytes_per_ms = 50'000;
+  stream.known_rtt_ms = 70;
+  stream.run(3'000);
+  EXPECT_GE(stream.run(1'000), 49 * kMegabyte);
+}
+
+TEST(WindowTuner, GrowsNoFurtherThanARoundTripThatIsKnownTooLongAllows) {
+  Stream stream;
+  stream.rtt_ms = 2;
+  stream.known_rtt_ms = 10;
+  stream.bytes_per_ms = 400'000;
+  stream.run(10'000);
+  EXPECT_NEAR(stream.tuner.window(), 1.5 * 10 * 400'000, 400'000);
+  stream.known_rtt_ms = 1;
+  stream.run(100);
+  EXPECT_EQ(stream.tuner.window(), kDefaultWindow);
+}
+
+TEST(WindowTuner, IsNotMisledByPauses) {
+  struct Pauses {
+    std::uint64_t bytes_per_ms, every_ms, for_ms;
+  };
+  for (const Pauses pauses : {Pauses{70'000, 2'000, 150}, Pauses{25'000, 5'000, 150}, Pauses{70'000, 1'000, 200},
+                              Pauses{50'000, 2'000, 1'500}, Pauses{80'000, 1'000, 920}}) {
+    Stream stream;
+    stream.bytes_per_ms = pauses.bytes_per_ms;
+    const auto sends = [&pauses](std::uint64_t now_ms) { return now_ms % pauses.every_ms >= pauses.for_ms; };
+    stream.run(12'000, sends);
+    const std::uint64_t could = (pauses.every_ms - pauses.for_ms) * pauses.bytes_per_ms;
+    EXPECT_GE(stream.run(10 * pauses.every_ms, sends) * 10, could * 9 * 10)
+        << pauses.bytes_per_ms << " bytes/ms, " << pauses.for_ms << " ms in " << pauses.every_ms;
   }
-  EXPECT_GE(link.now_us, failed_at_us + kRetryAfterUs);
 }
 
-TEST(WindowTuner, TriesLessAndLessOftenWhatDoesNotPay) {
-  WindowTuner tuner;
-  Link link;
-  link.bytes_per_us = 13;
-  int larger = 0;
-  const std::uint64_t began_us = link.now_us;
-  while (link.now_us < began_us + 300 * std::uint64_t{1'000'000}) {
-    const std::uint32_t before = tuner.window();
-    link.run(tuner);
-    larger += tuner.window() > before ? 1 : 0;
-  }
-  EXPECT_GE(larger, 6);
-  EXPECT_LE(larger, 9);
+TEST(WindowTuner, ShrinksWithinAFewRoundsForWhoeverIsSlow) {
+  Stream stream;
+  stream.run(3'000);
+  ASSERT_GE(stream.tuner.window(), 15 * kMegabyte);
+  stream.bytes_per_ms = 7'000;
+  stream.run(1'000);
+  EXPECT_EQ(stream.tuner.window(), kFarWindow);
+  stream.bytes_per_ms = 100'000;
+  stream.run(2'500);
+  EXPECT_GE(stream.tuner.window(), 15 * kMegabyte);
 }
 
-TEST(WindowTuner, StaysWhereTheLinkIsTheLimit) {
-  WindowTuner tuner;
-  Link link;
-  link.bytes_per_us = 5;
-  for (int windows = 0; windows < 20; ++windows) link.run(tuner);
-  EXPECT_EQ(tuner.window(), kDefaultWindow);
+// As OpenSSH's: the more waits there, the less gets done.
+TEST(WindowTuner, FreesAServerFromItsOwnQueue) {
+  Stream stream;
+  stream.run(3'000);
+  const auto server = [&stream](std::uint64_t) {
+    stream.bytes_per_ms = stream.credit() > 10 * kMegabyte ? 7'000 : 100'000;
+    return true;
+  };
+  stream.run(300, [](std::uint64_t) { return false; });
+  ASSERT_GT(stream.credit(), 10 * kMegabyte);
+  stream.run(5'000, server);
+  EXPECT_GE(stream.run(1'000, server), 95 * kMegabyte);
 }
 
 TEST(WindowTuner, StaysWhileTheRoundTripIsUnknownOrShort) {
-  for (const std::uint64_t known_rtt_us : {std::uint64_t{0}, kShortRttUs - 1}) {
-    WindowTuner tuner;
-    Link link;
-    link.rtt_us = 100;
-    link.bytes_per_us = 100'000;
-    link.known_rtt_us = known_rtt_us;
-    for (int windows = 0; windows < 20; ++windows) link.run(tuner);
-    EXPECT_EQ(tuner.window(), kDefaultWindow);
+  for (const std::uint64_t known_rtt_ms : {0, 1}) {
+    Stream stream;
+    stream.rtt_ms = 2;
+    stream.known_rtt_ms = known_rtt_ms;
+    stream.run(1'000);
+    EXPECT_EQ(stream.tuner.window(), kDefaultWindow);
+    stream.known_rtt_ms = kShortRttUs / 1000;
+    stream.run(1'000);
+    EXPECT_EQ(stream.tuner.window(), kFarWindow);
   }
 }
 
 TEST(WindowTuner, SpendsNoMoreThanIsSpare) {
+  Stream stream;
+  stream.spare = 0;
+  stream.run(2'000);
+  EXPECT_EQ(stream.tuner.window(), kFarWindow);
   WindowTuner tuner;
-  Link link;
-  link.run(tuner, 0);
-  EXPECT_EQ(tuner.window(), kDefaultWindow);
-  link.run(tuner, 1000);
-  EXPECT_EQ(tuner.window(), kDefaultWindow + 1000);
-}
-
-TEST(Slumped, IsASixteenthThatTakesMoreThanARoundTripAndAQuarter) {
-  EXPECT_FALSE(slumped(kRtt * 5 / 4, kRtt));
-  EXPECT_TRUE(slumped(kRtt * 5 / 4 + 1, kRtt));
-  EXPECT_FALSE(slumped(kHiccupUs, kRtt / 10));
-  EXPECT_TRUE(slumped(kHiccupUs + 1, kRtt / 10));
-}
-
-TEST(WindowTuner, HalvesForAConsumerThatDoesNotKeepUpDownToTheDefault) {
-  WindowTuner tuner;
-  Link link;
-  while (tuner.window() < kMaxWindow) link.run(tuner);
-  link.run(tuner, kPlenty, true);
-  EXPECT_EQ(tuner.window(), kMaxWindow / 2);
-  for (int windows = 0; windows < 10; ++windows) link.run(tuner, kPlenty, true);
-  EXPECT_EQ(tuner.window(), kDefaultWindow);
+  tuner.step({.now_us = 100'000, .taken = 2 * kFarWindow, .rtt_us = 100'000, .spare = 1'000});
+  EXPECT_EQ(tuner.window(), kFarWindow + 1'000);
 }
 
 }  // namespace
