@@ -25,7 +25,7 @@ inline constexpr std::uint32_t kTopUps = 16;
 struct WindowSample {
   std::uint64_t now_us;
   std::uint64_t taken;   // bytes
-  std::uint64_t rtt_us;  // the shortest round trip seen; 0 when none was
+  std::uint64_t rtt_us;  // the shortest round trip that the session has seen; 0 when none was
   std::uint32_t spare;   // bytes that the daemon may still spend on windows above kFarWindow
 };
 

@@ -27,7 +27,8 @@ Json hop_json(const Host& host, const ssh::SharedHop* shared, const std::string&
   json["state"] = to_string(hop->state());
   if (!hop->address().empty()) json["address"] = hop->address();
   if (hop->session_number() != 0) json["session"] = hop->session_number();
-  if (hop->rtt_ms() >= 0) json["rtt_ms"] = std::round(hop->rtt_ms() * 10) / 10;
+  if (const std::uint64_t rtt_us = hop->shortest_rtt_us(); rtt_us > 0)
+    json["rtt_ms"] = std::round(static_cast<double>(rtt_us) / 100) / 10;
   std::vector<std::string> sharers = shared->user_names();
   std::erase(sharers, profile);
   if (sharers.size() > kMaxSharers) sharers.resize(kMaxSharers);

@@ -44,6 +44,7 @@ int Channel::on_data(ssh_session, ssh_channel, void* data, std::uint32_t size, i
   if (is_stderr != 0 || channel.user_ == nullptr) return static_cast<int>(size);
   if (channel.draining_) return 0;
   const std::size_t taken = channel.user_->channel_data(static_cast<const char*>(data), size);
+  channel.keeps_up_ = taken == size;
   channel.took(taken);
   const std::uint64_t now_ms = channel.session_.loop_.now_ms();
   channel.meter_.add_down(taken, now_ms);
@@ -69,7 +70,11 @@ void Channel::on_close(ssh_session, ssh_channel, void* self) {
 
 void Channel::took(std::size_t taken) {
   taken_ += taken;
-  if (taken_ < window() / kTopUps || std::exchange(tuning_, true)) return;
+  if (taken_ >= window() / kTopUps) tune_soon();
+}
+
+void Channel::tune_soon() {
+  if (std::exchange(tuning_, true)) return;
   session_.tuning_.push_back(this);
 }
 
@@ -79,13 +84,12 @@ void Channel::tune_window(std::uint64_t now_us) {
   if (phase_ != Phase::open || remote_eof_ || remote_closed_ || fixed_window()) return;
   const std::uint64_t rtt_us = session_.shortest_rtt_us_;
   g_spare_window += granted_;
-  granted_ -= static_cast<std::uint32_t>(std::min<std::uint64_t>(taken, granted_ - kFarWindow));
+  if (keeps_up_) granted_ -= static_cast<std::uint32_t>(std::min<std::uint64_t>(taken, granted_ - kFarWindow));
   tuner_.step({now_us, taken, rtt_us, g_spare_window - std::max(window(), kFarWindow)});
   granted_ = std::max(granted_, window());
   g_spare_window -= granted_;
-  // On a short link libssh's own way, which opens a window when it is half closed, does as well. While the user does not
-  // keep up it stays as it is.
-  if (rtt_us >= kShortRttUs && held_back() == 0) open_window();
+  // On a short link libssh's own way, which opens a window when it is half closed, does as well.
+  if (rtt_us >= kShortRttUs && keeps_up_) open_window();
 }
 
 // libssh 0.10 has no call for it. A read of more than the window holds raises the window; it is made from stderr, which
@@ -140,6 +144,7 @@ void Channel::read_all(std::string& out) {
     const int got = ssh_channel_read_timeout(channel_, out.data() + before, static_cast<std::uint32_t>(bytes), 0, 0);
     out.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
     took(out.size() - before);
+    keeps_up_ = false;  // it has all of that before it still
   }
   draining_ = false;
 }

@@ -76,6 +76,7 @@ class Channel {
   void flag();
   void took(std::size_t taken);
   void note_if_bulk(std::uint64_t now_ms);
+  void tune_soon();
   void tune_window(std::uint64_t now_us);
   void open_window();
   bool close();  // true when libssh has let go of it
@@ -106,8 +107,9 @@ class Channel {
   BulkMeter meter_;
 
   WindowTuner tuner_;
-  std::uint64_t taken_ = 0;            // bytes, by the user, since the window was last opened
-  std::uint32_t granted_ = kFarWindow;  // what the server may still send, at least this: a smaller window takes none back
+  std::uint64_t taken_ = 0;             // bytes, by the user, since the window was last opened
+  std::uint32_t granted_ = kFarWindow;  // no more than this can come, or wait here: a smaller window takes none back
+  bool keeps_up_ = true;                // the user: it took all that came last
   bool tuning_ = false;  // in the session's list of those whose window is to be looked at
 };
 

@@ -80,7 +80,7 @@ class Hop : private SessionObserver, private TransportOwner {
   // Whoever logs in there again would bother a person.
   bool login_needs_person() const { return login_ && login_->needed_person(); }
   const Liveness* liveness() const { return liveness_.get(); }
-  double rtt_ms() const { return session_ ? session_->rtt_ms() : -1; }  // negative when not known
+  std::uint64_t shortest_rtt_us() const { return session_ ? session_->shortest_rtt_us() : 0; }  // 0 when not known
   // path_component() of the hops before it and its own: the way to what lies behind.
   std::vector<std::string> path_behind() const;
   const std::string& address() const { return address_; }  // "192.0.2.1:22" of the first hop; else "host:port"

@@ -208,7 +208,6 @@ void Session::settle_ping() {
   if (ssh_channel_cancel_forward(core_->session, "127.0.0.1", 1) == SSH_AGAIN) return;
   pinging_ = false;
   const std::uint64_t rtt_us = loop_.precise_now_us() - ping_sent_us_;
-  rtt_ms_ = static_cast<double>(rtt_us) / 1000.0;
   if (shortest_rtt_us_ == 0 || rtt_us < shortest_rtt_us_) shortest_rtt_us_ = rtt_us;
 }
 

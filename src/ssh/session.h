@@ -83,8 +83,8 @@ class Session {
   // Asks the server for a sign of life (a global request that it must refuse). Nothing happens while one is under way.
   void ping();
   std::uint64_t last_heard_ms() const { return last_heard_ms_; }
-  // Round trip of the last ping; negative when there was none.
-  double rtt_ms() const { return rtt_ms_; }
+  // The shortest round trip of its pings, others of which waited behind a bulk stream; 0 when there was none.
+  std::uint64_t shortest_rtt_us() const { return shortest_rtt_us_; }
 
   // How many bytes more may be handed to libssh for sending: its output buffer has no limit of its own.
   std::size_t send_room();
@@ -175,7 +175,6 @@ class Session {
   bool pinging_ = false;
   std::uint64_t ping_packets_ = 0;
   std::uint64_t ping_sent_us_ = 0;
-  double rtt_ms_ = -1;
   std::uint64_t shortest_rtt_us_ = 0;  // 0: none yet
   std::uint64_t bulk_until_ms_ = 0;
   bool inner_nudges_ = false;

@@ -27,7 +27,7 @@ Channel* Session::open_channel(const Use&, const Endpoint& target, const std::st
   }
   channel.number_ = ++last_channel_number_;
   // A round trip that was measured on a busy machine is too long, and would make for windows that are too large.
-  if (shortest_rtt_us_ >= kShortRttUs) ping();
+  if (shortest_rtt_us_ >= kShortRttUs && !fixed_window()) ping();
   // A session that ended on the way is told as such, by settle().
   if (channel.request_open() == SSH_ERROR && channel.phase_ == Channel::Phase::opening && !is_dead()) {
     channel.phase_ = Channel::Phase::refused;
@@ -48,12 +48,14 @@ void Session::note_refusal(std::uint32_t number, std::uint32_t reason, const std
 
 void Session::settle_channels() {
   if (phase_ != Phase::ready) return;
-  if (core_->raw_bytes.in_packets != packets_heard_) {
+  const bool heard = core_->raw_bytes.in_packets != packets_heard_;
+  if (heard) {
     packets_heard_ = core_->raw_bytes.in_packets;
     last_heard_ms_ = loop_.now_ms();
-    settle_ping();
   }
   settle_openings();
+  if (phase_ != Phase::ready) return;
+  if (heard) settle_ping();  // after the openings: it would overwrite why one was refused
   settle_closings();
   while (!flagged_.empty() && phase_ == Phase::ready) {
     std::vector<Channel*> batch;
@@ -111,7 +113,7 @@ void Session::settle_openings() {
       const bool wanted = channel->user_ != nullptr;
       channel->phase_ = wanted ? Channel::Phase::open : Channel::Phase::closing;
       // libssh opens with 64,000 bytes. On a long link the first round trips would carry no more.
-      if (wanted) channel->tune_window(loop_.precise_now_us());
+      if (wanted) channel->tune_soon();
       if (!wanted || channel->remote_eof_ || channel->remote_closed_) channel->flag();
       if (wanted) channel->user_->channel_opened();
     } else {
