@@ -72,15 +72,20 @@ def _measure(name: str) -> list[Row]:
     return rows
 
 
+def _selected(name: str) -> list[str]:
+    """`wan` is all that there is of it."""
+    return [part for part in PARTS if part == name or part.startswith(name + "-")]
+
+
 def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in PARTS]
+    unknown = [name for name in names if not _selected(name)]
     if unknown:
         print(f"no such part: {' '.join(unknown)}; there are: {' '.join(PARTS)}", file=sys.stderr)
         return 2
     _prepare()
     rows = {name: [row for row in report.earlier() if row.part == name] for name in PARTS}
     versions, failed = _versions(), []
-    for name in names or PARTS:
+    for name in [part for each in names for part in _selected(each)] or PARTS:
         try:
             rows[name] = _measure(name)
         except Exception as error:

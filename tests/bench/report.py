@@ -15,7 +15,7 @@ HEAD = ["part", "what", *TOOLS, "tunneld / ssh", "wanted", "holds", "of"]
 TEXT = f"""# tunneld and OpenSSH's client, side by side
 
 Made by `tests/bench/run`. The tools stand over the same sshd servers on one machine and are measured in turn; each
-figure is the median of as many measurements as the column `of` says (`direct` in wan: 1). Only the ratios mean
+figure is the median of as many measurements as the column `of` says (`direct` over a long link: 1). Only the ratios mean
 something on another machine.
 
 - `ssh`: `ssh -N -L ... -J ...` with tunneld's cipher ({CIPHER}), so that tools are compared and not ciphers

@@ -97,3 +97,17 @@ def test_a_part_that_fails_is_named_keeps_its_rows_and_does_not_stop_the_others(
 def test_an_unknown_part_is_refused_with_those_there_are(capsys) -> None:
     assert bench.main(["wann"]) == 2
     assert " ".join(PARTS) in capsys.readouterr().err
+
+
+def test_a_part_is_also_named_by_what_it_belongs_to(monkeypatch) -> None:
+    ran: list[str] = []
+
+    def part(name: str):
+        return lambda: (ran.append(name) or row for row in [replace(ROW, part=name)])
+
+    monkeypatch.setattr(bench, "PARTS", {name: part(name) for name in ("wan-20ms", "wan-100ms", "wander")})
+    monkeypatch.setattr(bench, "_versions", dict)
+    monkeypatch.setattr(bench, "_prepare", lambda: None)
+    monkeypatch.setattr(report, "earlier", list)
+    monkeypatch.setattr(report, "write", lambda rows, versions: None)
+    assert bench.main(["wan"]) == 0 and ran == ["wan-20ms", "wan-100ms"]

@@ -9,13 +9,14 @@ from .many import many
 from .mixed import mixed
 from .queries import churn, latency
 from .throughput import throughput
-from .wan import wan
+from .wan import wan_20ms, wan_100ms
 
 PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "throughput": throughput,
     "latency": latency,
     "churn": churn,
-    "wan": wan,
+    "wan-20ms": wan_20ms,
+    "wan-100ms": wan_100ms,
     "idle": idle,
     "mixed": mixed,
     "many": many,
