@@ -76,7 +76,6 @@ class Channel {
   void flag();
   void took(std::size_t taken);
   void note_if_bulk(std::uint64_t now_ms);
-  void tune_soon();
   void tune_window(std::uint64_t now_us);
   void open_window();
   bool close();  // true when libssh has let go of it

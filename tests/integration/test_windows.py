@@ -1,4 +1,5 @@
 """Receive windows that grow: long links are filled, and what a slow client costs stays bounded."""
+import statistics
 import time
 
 import pytest
@@ -8,6 +9,8 @@ from support.scale import MB, MIB, SCALE
 from support.wait import wait_until, wait_until_steady
 
 RTT_SECONDS = 0.1
+ANSWER = 500_000  # bytes: libssh opens with 64,000
+DELAYED_ACK_SECONDS = 0.04  # Linux
 LINK_CHUNKS = 4096  # of the relay: as much as such a link holds
 DEFAULT_WINDOW = 1.28 * MB  # libssh's own
 LARGEST_WINDOW = 15 * MIB
@@ -31,6 +34,21 @@ def test_a_download_over_a_long_link_is_faster_than_libsshs_own_window_allows(la
             return count / (now - begun)
 
         wait_until(lambda: rate() > 2 * DEFAULT_WINDOW / RTT_SECONDS, 20, "twice what libssh's window makes")
+
+
+@pytest.mark.alone
+def test_an_answer_longer_than_libsshs_first_window_does_not_wait_for_a_delayed_acknowledgement(lab: Lab) -> None:
+    tunnel = lab.profile("demo", lab.chain(3), {"endless": lab.target(targets.endless)})
+    tunnel.up()
+
+    def seconds() -> float:
+        begun, left = time.monotonic(), ANSWER
+        with tunnel.connect() as client:
+            while left > 0:
+                left -= len(client.recv(left))
+        return time.monotonic() - begun
+
+    assert statistics.median(seconds() for _ in range(9)) < DELAYED_ACK_SECONDS
 
 
 @pytest.mark.alone
