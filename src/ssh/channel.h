@@ -92,6 +92,7 @@ class Channel {
   std::uint16_t origin_port_;
   ChannelUser* user_;
   ssh_channel_callbacks_struct callbacks_{};
+  std::uint64_t asked_at_us_ = 0;  // when its opening was asked for
   std::uint32_t number_ = 0;  // libssh's local channel number
   std::size_t slot_ = 0;      // place in the session's list
   enum class Phase { opening, open, refused, closing } phase_ = Phase::opening;

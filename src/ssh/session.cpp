@@ -15,6 +15,8 @@ constexpr int kReadsPerTurn = 64;
 constexpr std::uint64_t kSegment = 1448;
 // Long enough for the answer of a client that answers at once, far below the 40 ms.
 constexpr std::uint64_t kNudgeAfterMs = 1;
+// The server is done with the log-in, and nobody waits for an answer.
+constexpr std::uint64_t kQuietMs = 100;
 constexpr std::uint32_t kFirstChannelNumber = 43;  // session.c: FIRST_CHANNEL, and the counter is raised before use
 
 HostKey host_key_of(ssh_session session) {
@@ -52,6 +54,7 @@ Session::Session(loop::Loop& loop, SessionObserver& observer, bool nested)
       nested_(nested),
       self_(std::make_shared<Session*>(this)),
       nudge_(loop, [this] { nudge(); }),
+      first_ping_(loop, [this] { ping_when_quiet(); }),
       last_channel_number_(kFirstChannelNumber - 1) {
   on_refusal_ = [this](std::uint32_t number, std::uint32_t reason, const std::string& text) {
     note_refusal(number, reason, text);
@@ -126,7 +129,7 @@ void Session::pump_login() {
 void Session::become_ready() {
   last_heard_ms_ = loop_.precise_now_ms();
   core_->transport->session_ready();
-  ping();  // tells the round trip
+  first_ping_.start(kQuietMs);
 }
 
 std::shared_ptr<SessionCore> Session::lend() {
@@ -207,11 +210,19 @@ void Session::settle_ping() {
   // ssh_send_keepalive() would not tell. (It is no ping itself: asyncssh ends the session over an unknown forward.)
   if (ssh_channel_cancel_forward(core_->session, "127.0.0.1", 1) == SSH_AGAIN) return;
   pinging_ = false;
-  const std::uint64_t rtt_us = loop_.precise_now_us() - ping_sent_us_;
-  const bool first = shortest_rtt_us_ == 0;
-  if (first || rtt_us < shortest_rtt_us_) shortest_rtt_us_ = rtt_us;
-  // The first has waited until the server was done with the log-in.
-  if (first) ping();
+  note_round_trip(ping_sent_us_);
+}
+
+void Session::note_round_trip(std::uint64_t begun_us) {
+  const std::uint64_t rtt_us = loop_.precise_now_us() - begun_us;
+  if (shortest_rtt_us_ == 0 || rtt_us < shortest_rtt_us_) shortest_rtt_us_ = rtt_us;
+}
+
+// The one that tells the round trip. Beside something else that is answered it would do harm: its own answer, on the way
+// between two servers, would hold the other back until a delayed acknowledgement.
+void Session::ping_when_quiet() {
+  if (!opening_.empty() || loop_.precise_now_ms() < last_heard_ms_ + kQuietMs) return first_ping_.start(kQuietMs);
+  ping();
 }
 
 void Session::settle_soon() {
@@ -296,6 +307,7 @@ void Session::shut_down() {
   const bool lent = phase_ == Phase::lent;
   phase_ = Phase::over;
   nudge_.stop();
+  first_ping_.stop();
   lose_channels();
   // A worker that drives it tears it down when it lets go.
   if (!lent) core_->end();

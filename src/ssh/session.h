@@ -83,7 +83,8 @@ class Session {
   // Asks the server for a sign of life (a global request that it must refuse). Nothing happens while one is under way.
   void ping();
   std::uint64_t last_heard_ms() const { return last_heard_ms_; }
-  // The shortest round trip of its pings, others of which waited behind a bulk stream; 0 when there was none.
+  // The shortest of its pings and of the openings of its channels, which may have waited behind a bulk stream or for
+  // a target far away; 0 when there was none.
   std::uint64_t shortest_rtt_us() const { return shortest_rtt_us_; }
 
   // How many bytes more may be handed to libssh for sending: its output buffer has no limit of its own.
@@ -133,6 +134,8 @@ class Session {
   void settle_writers();
   void settle_windows();
   void settle_ping();
+  void ping_when_quiet();
+  void note_round_trip(std::uint64_t begun_us);
   bool is_dead() const;
   bool end_if_dead();
   bool sending_pending() const;
@@ -160,6 +163,7 @@ class Session {
   bool flush_failed_ = false;  // libssh did not send though it could: only news can change that
   std::shared_ptr<Session*> self_;  // null inside when this is gone
   loop::Timer nudge_;
+  loop::Timer first_ping_;
 
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<Channel*> flagged_;  // news to be told

@@ -26,8 +26,7 @@ Channel* Session::open_channel(const Use&, const Endpoint& target, const std::st
     return &channel;
   }
   channel.number_ = ++last_channel_number_;
-  // A round trip that was measured on a busy machine is too long, and would make for windows that are too large.
-  if (shortest_rtt_us_ >= kShortRttUs && !fixed_window()) ping();
+  channel.asked_at_us_ = loop_.precise_now_us();
   // A session that ended on the way is told as such, by settle().
   if (channel.request_open() == SSH_ERROR && channel.phase_ == Channel::Phase::opening && !is_dead()) {
     channel.phase_ = Channel::Phase::refused;
@@ -109,6 +108,7 @@ void Session::settle_openings() {
       drop(*channel);
       if (user != nullptr) user->channel_refused(reason, text);
     } else if (ssh_channel_is_open(channel->channel_) != 0 || channel->remote_closed_) {
+      note_round_trip(channel->asked_at_us_);
       // Opened and closed again within one pump counts as opened: the close is told next.
       const bool wanted = channel->user_ != nullptr;
       channel->phase_ = wanted ? Channel::Phase::open : Channel::Phase::closing;

@@ -1,4 +1,5 @@
-"""Receive windows that grow: long links are filled, and what a slow client costs stays bounded."""
+"""Receive windows that grow, and what else is done for long links: they are filled, nobody waits for an acknowledgement,
+and what a slow client costs stays bounded."""
 import statistics
 import time
 
@@ -49,6 +50,29 @@ def test_an_answer_longer_than_libsshs_first_window_does_not_wait_for_a_delayed_
         return time.monotonic() - begun
 
     assert statistics.median(seconds() for _ in range(9)) < DELAYED_ACK_SECONDS
+
+
+@pytest.mark.alone
+def test_opening_a_connection_over_a_long_link_does_not_wait_for_a_delayed_acknowledgement(lab: Lab) -> None:
+    chain = lab.chain(3)
+    relay = lab.relay_before(chain[0])
+    tunnel = lab.profile("demo", chain, {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    relay.delay(RTT_SECONDS / 2)
+
+    def seconds_of_the_first_after_a_pause() -> float:
+        lab.tunneld.ok("restart", "demo")
+        time.sleep(5 * RTT_SECONDS)
+        begun = time.monotonic()
+        with tunnel.connect() as client:
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+        return time.monotonic() - begun
+
+    seconds = statistics.median(seconds_of_the_first_after_a_pause() for _ in range(3))
+    assert seconds < 2 * RTT_SECONDS + 0.75 * DELAYED_ACK_SECONDS
+    for hop in tunnel.status()["hops"]:
+        assert 1 <= hop["rtt_ms"] / 1000 / RTT_SECONDS < 1.3
 
 
 @pytest.mark.alone
