@@ -17,9 +17,9 @@ inline constexpr std::uint32_t kMaxWindow = 15 * 1024 * 1024;
 
 // On a shorter round trip the default window is no limit: 1.28 MB in 2 ms are 640 MB/s.
 inline constexpr std::uint64_t kShortRttUs = 2'000;
-// A window is opened again when this part of it has been taken in: with half of it a long link would stand still for half
-// of each round trip, and what is let through in lumps comes in lumps.
-inline constexpr std::uint32_t kTopUps = 16;
+// A window is opened again when this much of it has been taken in, as OpenSSH does (three packets): what is let through in
+// lumps comes in lumps, and these queue, overflow the sockets between the servers and wait for their retransmission.
+inline constexpr std::uint32_t kTopUpBytes = 96 * 1024;
 
 // What was taken in since the window was last opened.
 struct WindowSample {

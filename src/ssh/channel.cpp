@@ -70,7 +70,7 @@ void Channel::on_close(ssh_session, ssh_channel, void* self) {
 
 void Channel::took(std::size_t taken) {
   taken_ += taken;
-  if (taken_ < window() / kTopUps || std::exchange(tuning_, true)) return;
+  if (taken_ < kTopUpBytes || std::exchange(tuning_, true)) return;
   session_.tuning_.push_back(this);
 }
 

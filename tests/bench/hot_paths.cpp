@@ -36,8 +36,8 @@ BENCHMARK(relay_life)->Name("one relay's end, 5 steps");
 void window_growth(benchmark::State& run) {
   for (auto _ : run) {
     WindowTuner tuner;
-    for (std::uint64_t now_us = 0; tuner.window() < kMaxWindow; now_us += 100'000 / kTopUps)
-      tuner.step({.now_us = now_us, .taken = tuner.window() / kTopUps, .rtt_us = 100'000, .spare = kMaxWindow});
+    for (std::uint64_t now_us = 0; tuner.window() < kMaxWindow; now_us += 100'000ULL * kTopUpBytes / tuner.window())
+      tuner.step({.now_us = now_us, .taken = kTopUpBytes, .rtt_us = 100'000, .spare = kMaxWindow});
     benchmark::DoNotOptimize(tuner);
   }
 }

@@ -58,7 +58,7 @@ class Stream {
     taken_ += count;
     open_ -= count;
     untold_ += count;
-    if (untold_ < tuner.window() / kTopUps) return;
+    if (untold_ < kTopUpBytes) return;
     tuner.step({now_ms_ * 1000, std::exchange(untold_, 0), known_rtt_ms * 1000, spare});
     if (tuner.window() <= open_) return;
     grants_.push_back({now_ms_ + rtt_ms - rtt_ms / 2, tuner.window() - open_});
@@ -79,7 +79,7 @@ TEST(WindowTuner, GrowsByHalfEachRoundTripOnALinkThatHoldsMore) {
   std::uint32_t before = kFarWindow;
   for (int rounds = 0; rounds < 4; ++rounds) {
     stream.run(stream.rtt_ms);
-    EXPECT_LE(stream.tuner.window(), before + before / 2 + before / kTopUps);
+    EXPECT_LE(stream.tuner.window(), before + before / 2 + kTopUpBytes);
     before = stream.tuner.window();
   }
   EXPECT_GE(before, 2 * kFarWindow);
