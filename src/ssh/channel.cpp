@@ -11,6 +11,8 @@ namespace {
 // What all channels together may spend on windows above kFarWindow; they all live on the one loop.
 std::uint32_t g_spare_window = 256U * 1024 * 1024;
 
+constexpr std::uint32_t kKeptOfNoUse = kDefaultWindow / 2;  // channels.c: WINDOWLIMIT
+
 }  // namespace
 
 Channel::Channel(Session& session, ssh_channel channel, const Endpoint& target, std::string origin_host,
@@ -40,8 +42,10 @@ int Channel::request_open() {
 
 int Channel::on_data(ssh_session, ssh_channel, void* data, std::uint32_t size, int is_stderr, void* self) {
   auto& channel = *static_cast<Channel*>(self);
-  // A forwarded connection has no stderr; what comes there, or after the user has left, is dropped.
-  if (is_stderr != 0 || channel.user_ == nullptr) return static_cast<int>(size);
+  // What was under way to a user that has left is dropped, but for the last: once our CLOSE is sent libssh must not open
+  // the window again, as it does when that and what it holds are less together. (Dropbear ends the session over it.)
+  if (channel.user_ == nullptr) return static_cast<int>(size - std::min(size, kKeptOfNoUse));
+  if (is_stderr != 0) return static_cast<int>(size);  // a forwarded connection has none
   if (channel.draining_) return 0;
   const std::size_t taken = channel.user_->channel_data(static_cast<const char*>(data), size);
   channel.keeps_up_ = taken == size;
@@ -155,14 +159,12 @@ void Channel::release() {
   if (phase_ == Phase::closing) flag();
 }
 
-bool Channel::close() {
+bool Channel::send_close() {
   // Each call gets one message further (EOF, then CLOSE); with output pending it says AGAIN but has queued the message.
   constexpr int kCallsToClose = 3;
   int rc = SSH_AGAIN;
   for (int call = 0; call < kCallsToClose && rc == SSH_AGAIN; ++call) rc = ssh_channel_close(channel_);
-  if (rc == SSH_AGAIN) return false;
-  forget();
-  return true;
+  return rc != SSH_AGAIN;
 }
 
 void Channel::forget() {

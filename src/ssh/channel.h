@@ -78,7 +78,7 @@ class Channel {
   void note_if_bulk(std::uint64_t now_ms);
   void tune_window(std::uint64_t now_us);
   void open_window();
-  bool close();  // true when libssh has let go of it
+  bool send_close();  // false: it could not be queued, call again
   void forget();
 
   static int on_data(ssh_session, ssh_channel, void* data, std::uint32_t size, int is_stderr, void* self);

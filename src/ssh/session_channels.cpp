@@ -73,10 +73,13 @@ void Session::settle_news(Channel& channel) {
   if (channel.user_ != nullptr) {
     if (channel.phase_ == Channel::Phase::open) channel.user_->channel_news();
   } else if (channel.phase_ == Channel::Phase::closing) {
-    if (channel.close())
+    const bool sent = channel.send_close();
+    if (!sent && std::find(closing_.begin(), closing_.end(), &channel) == closing_.end()) closing_.push_back(&channel);
+    // Until the server's CLOSE has come more data may come, which libssh would keep: on_data() takes it.
+    if (sent && channel.remote_closed_) {
+      channel.forget();
       drop(channel);
-    else if (std::find(closing_.begin(), closing_.end(), &channel) == closing_.end())
-      closing_.push_back(&channel);
+    }
   }
 }
 

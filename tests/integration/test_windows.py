@@ -100,3 +100,32 @@ def test_clients_that_stop_reading_on_a_long_link_cost_a_large_window_each_at_mo
         client.close()
     if SCALE != "small":
         wait_until(lambda: lab.tunneld.rss() <= before + 16 * MIB, 10, "the memory is free again")
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("kind", ["sshd", "dropbear"])
+def test_what_is_under_way_to_a_client_that_has_left_is_not_kept(lab: Lab, kind: str) -> None:
+    server = getattr(lab, kind)()
+    relay = lab.relay_before(server, queue_chunks=LINK_CHUNKS)
+    tunnel = lab.profile("demo", [server], {"endless": lab.target(targets.endless), "echo": lab.target(targets.echo)})
+    tunnel.up()
+    relay.delay(RTT_SECONDS / 2)
+    lab.tunneld.ok("restart", "demo")
+    before, reconnects = lab.tunneld.rss(), tunnel.status()["reconnects"]
+    with tunnel.connect("endless") as client:
+        ends = time.monotonic() + 2
+        while time.monotonic() < ends:
+            client.recv(1 << 20)
+        relay.throttle(8 * MB)  # what is under way takes a second or two
+    pid, ends, most = lab.tunneld.pid, time.monotonic() + 3, 0
+    while time.monotonic() < ends:
+        most = max(most, proc.rss_bytes(pid))
+        time.sleep(0.05)
+    relay.throttle(None)
+    print(f"after a client has left: RSS + {(most - before) / MIB:.2f} MiB at most")
+    if SCALE != "small":
+        assert most <= before + 5 * MIB
+    with tunnel.connect("echo") as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+    assert tunnel.status()["reconnects"] == reconnects, "the session has ended over it"
