@@ -49,7 +49,10 @@ def test_an_answer_longer_than_libsshs_first_window_does_not_wait_for_a_delayed_
                 left -= len(client.recv(left))
         return time.monotonic() - begun
 
-    assert statistics.median(seconds() for _ in range(9)) < DELAYED_ACK_SECONDS
+    median = statistics.median(seconds() for _ in range(9))
+    print(f"{ANSWER / MB} MB over three hops: {median * 1000:.1f} ms")
+    if SCALE != "small":  # the sanitizers make more of it than the wait
+        assert median < DELAYED_ACK_SECONDS
 
 
 @pytest.mark.alone
