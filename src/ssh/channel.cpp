@@ -11,7 +11,9 @@ namespace {
 // What all channels together may spend on windows above kFarWindow; they all live on the one loop.
 std::uint32_t g_spare_window = 256U * 1024 * 1024;
 
-constexpr std::uint32_t kKeptOfNoUse = kDefaultWindow / 2;  // channels.c: WINDOWLIMIT
+// libssh opens a window when what is left of it and what it holds are less together: 640,000 bytes, from 0.11 on 1 MiB or
+// less (channels.c: WINDOWLIMIT, grow_window).
+constexpr std::uint32_t kKeptOfNoUse = 1024 * 1024 + 1;
 
 }  // namespace
 
@@ -43,7 +45,7 @@ int Channel::request_open() {
 int Channel::on_data(ssh_session, ssh_channel, void* data, std::uint32_t size, int is_stderr, void* self) {
   auto& channel = *static_cast<Channel*>(self);
   // What was under way to a user that has left is dropped, but for the last: once our CLOSE is sent libssh must not open
-  // the window again, as it does when that and what it holds are less together. (Dropbear ends the session over it.)
+  // the window again. (Dropbear ends the session over it.)
   if (channel.user_ == nullptr) return static_cast<int>(size - std::min(size, kKeptOfNoUse));
   if (is_stderr != 0) return static_cast<int>(size);  // a forwarded connection has none
   if (channel.draining_) return 0;
@@ -151,6 +153,7 @@ void Channel::read_all(std::string& out) {
 
 void Channel::release() {
   user_ = nullptr;
+  if (!std::exchange(released_, true)) ++session_.released_count_;
   // Another bulk stream says so again with its next packets.
   if (metered_ && meter_.bulk(session_.loop_.now_ms())) session_.note_bulk_until(0);
   if (phase_ == Phase::open) phase_ = Phase::closing;
@@ -159,16 +162,14 @@ void Channel::release() {
   if (phase_ == Phase::closing) flag();
 }
 
-bool Channel::send_close() {
+void Channel::send_close() {
   // Each call gets one message further (EOF, then CLOSE); with output pending it says AGAIN but has queued the message.
   constexpr int kCallsToClose = 3;
   int rc = SSH_AGAIN;
   for (int call = 0; call < kCallsToClose && rc == SSH_AGAIN; ++call) rc = ssh_channel_close(channel_);
-  return rc != SSH_AGAIN;
 }
 
 void Channel::forget() {
-  // In this order: libssh 0.10 calls the callbacks of a channel that was freed but not yet closed by the server.
   ssh_remove_channel_callbacks(channel_, &callbacks_);
   ssh_channel_free(channel_);
   channel_ = nullptr;

@@ -78,7 +78,7 @@ class Channel {
   void note_if_bulk(std::uint64_t now_ms);
   void tune_window(std::uint64_t now_us);
   void open_window();
-  bool send_close();  // false: it could not be queued, call again
+  void send_close();
   void forget();
 
   static int on_data(ssh_session, ssh_channel, void* data, std::uint32_t size, int is_stderr, void* self);
@@ -101,6 +101,7 @@ class Channel {
   bool remote_eof_ = false;
   bool remote_closed_ = false;
   bool draining_ = false;
+  bool released_ = false;
   bool flagged_ = false;
   bool waiting_ = false;
   const bool metered_;  // one client's, and may be a bulk stream

@@ -2,6 +2,7 @@
 
 #include <libssh/server.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace tunneld::ssh {
@@ -15,8 +16,9 @@ constexpr int kReadsPerTurn = 64;
 constexpr std::uint64_t kSegment = 1448;
 // Long enough for the answer of a client that answers at once, far below the 40 ms.
 constexpr std::uint64_t kNudgeAfterMs = 1;
-// The server is done with the log-in, and nobody waits for an answer.
+// So long silent, and for two round trips: the server is done with the log-in, and nobody waits for an answer.
 constexpr std::uint64_t kQuietMs = 100;
+constexpr std::uint64_t kPingAnywayMs = 1000;
 constexpr std::uint32_t kFirstChannelNumber = 43;  // session.c: FIRST_CHANNEL, and the counter is raised before use
 
 HostKey host_key_of(ssh_session session) {
@@ -129,6 +131,7 @@ void Session::pump_login() {
 void Session::become_ready() {
   last_heard_ms_ = loop_.precise_now_ms();
   core_->transport->session_ready();
+  ready_at_ms_ = last_heard_ms_;
   first_ping_.start(kQuietMs);
 }
 
@@ -211,6 +214,7 @@ void Session::settle_ping() {
   if (ssh_channel_cancel_forward(core_->session, "127.0.0.1", 1) == SSH_AGAIN) return;
   pinging_ = false;
   note_round_trip(ping_sent_us_);
+  if (std::exchange(ping_again_, false)) ping();
 }
 
 void Session::note_round_trip(std::uint64_t begun_us) {
@@ -218,10 +222,14 @@ void Session::note_round_trip(std::uint64_t begun_us) {
   if (shortest_rtt_us_ == 0 || rtt_us < shortest_rtt_us_) shortest_rtt_us_ = rtt_us;
 }
 
-// The one that tells the round trip. Beside something else that is answered it would do harm: its own answer, on the way
-// between two servers, would hold the other back until a delayed acknowledgement.
+// What tells the round trip: openings may have waited for a target. Beside something else that is answered a ping would do
+// harm, as its own answer, on the way between two servers, would hold the other back until a delayed acknowledgement. A
+// stream that never pauses does not wait for those.
 void Session::ping_when_quiet() {
-  if (!opening_.empty() || loop_.precise_now_ms() < last_heard_ms_ + kQuietMs) return first_ping_.start(kQuietMs);
+  const std::uint64_t now = loop_.precise_now_ms();
+  const bool quiet = now >= last_heard_ms_ + std::max(kQuietMs, 2 * shortest_rtt_us_ / 1000);
+  if (!opening_.empty() || (!quiet && now < ready_at_ms_ + kPingAnywayMs)) return first_ping_.start(kQuietMs);
+  ping_again_ = true;  // the first wakes up both sides
   ping();
 }
 

@@ -91,7 +91,8 @@ class Session {
   std::size_t send_room();
   // In a callback of libssh: it has more to read in this turn.
   bool more_to_read() const { return core_->transport->readable(); }
-  std::size_t channel_count() const { return channels_.size(); }
+  // Those that somebody uses. A server may take its time to close another: sshd waits for its target to take all in.
+  std::size_t channel_count() const { return channels_.size() - released_count_; }
   // One of its channels, or of those of a session inside, is a bulk stream (core/bulk_meter.h).
   bool carries_bulk() const { return loop_.now_ms() < bulk_until_ms_; }
   void note_bulk_until(std::uint64_t at_ms);  // 0: no more
@@ -130,7 +131,6 @@ class Session {
   void settle_openings();
   void look_for_refusal(Channel& channel);
   void settle_news(Channel& channel);
-  void settle_closings();
   void settle_writers();
   void settle_windows();
   void settle_ping();
@@ -166,9 +166,9 @@ class Session {
   loop::Timer first_ping_;
 
   std::vector<std::unique_ptr<Channel>> channels_;
+  std::size_t released_count_ = 0;  // of them
   std::vector<Channel*> flagged_;  // news to be told
   std::vector<Channel*> opening_;
-  std::vector<Channel*> closing_;  // their CLOSE could not be queued yet
   std::vector<Channel*> writers_;  // want to hear when they may write
   std::vector<Channel*> tuning_;   // have taken in enough for their window to be opened again
   std::uint32_t last_channel_number_;
@@ -176,7 +176,9 @@ class Session {
   SendLedger ledger_;
   std::uint64_t packets_heard_ = 0;
   std::uint64_t last_heard_ms_ = 0;
+  std::uint64_t ready_at_ms_ = 0;
   bool pinging_ = false;
+  bool ping_again_ = false;
   std::uint64_t ping_packets_ = 0;
   std::uint64_t ping_sent_us_ = 0;
   std::uint64_t shortest_rtt_us_ = 0;  // 0: none yet

@@ -55,7 +55,6 @@ void Session::settle_channels() {
   settle_openings();
   if (phase_ != Phase::ready) return;
   if (heard) settle_ping();  // after the openings: it would overwrite why one was refused
-  settle_closings();
   while (!flagged_.empty() && phase_ == Phase::ready) {
     std::vector<Channel*> batch;
     batch.swap(flagged_);
@@ -73,13 +72,11 @@ void Session::settle_news(Channel& channel) {
   if (channel.user_ != nullptr) {
     if (channel.phase_ == Channel::Phase::open) channel.user_->channel_news();
   } else if (channel.phase_ == Channel::Phase::closing) {
-    const bool sent = channel.send_close();
-    if (!sent && std::find(closing_.begin(), closing_.end(), &channel) == closing_.end()) closing_.push_back(&channel);
+    channel.send_close();
     // Until the server's CLOSE has come more data may come, which libssh would keep: on_data() takes it.
-    if (sent && channel.remote_closed_) {
-      channel.forget();
-      drop(channel);
-    }
+    if (!channel.remote_closed_) return;
+    channel.forget();
+    drop(channel);
   }
 }
 
@@ -116,20 +113,15 @@ void Session::settle_openings() {
       const bool wanted = channel->user_ != nullptr;
       channel->phase_ = wanted ? Channel::Phase::open : Channel::Phase::closing;
       // libssh opens with 64,000 bytes. On a long link the first round trips would carry no more; on a short one an answer
-      // that is longer would wait in the middle for a delayed acknowledgement between the servers.
-      if (wanted && !fixed_window()) channel->open_window();
+      // that is longer would wait in the middle for a delayed acknowledgement between the servers. One that nobody wants
+      // any more needs it as well: libssh must have no reason to open it after our CLOSE.
+      if (!fixed_window()) channel->open_window();
       if (!wanted || channel->remote_eof_ || channel->remote_closed_) channel->flag();
       if (wanted) channel->user_->channel_opened();
     } else {
       opening_.push_back(channel);
     }
   }
-}
-
-void Session::settle_closings() {
-  std::vector<Channel*> batch;
-  batch.swap(closing_);
-  for (Channel* channel : batch) settle_news(*channel);
 }
 
 void Session::settle_writers() {
@@ -159,7 +151,7 @@ void Session::drop(Channel& channel) {
   if (channel.tuning_) std::erase(tuning_, &channel);
   // Closing it may have brought news of it, which nobody waits for any more.
   if (channel.flagged_) std::erase(flagged_, &channel);
-  std::erase(closing_, &channel);
+  if (channel.released_) --released_count_;
   const std::size_t slot = channel.slot_;
   channels_.back()->slot_ = slot;
   std::swap(channels_[slot], channels_.back());
@@ -171,7 +163,7 @@ void Session::lose_channels() {
   lost.swap(channels_);
   flagged_.clear();
   opening_.clear();
-  closing_.clear();
+  released_count_ = 0;
   writers_.clear();
   tuning_.clear();
   for (const auto& channel : lost) {

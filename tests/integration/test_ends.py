@@ -2,6 +2,7 @@
 import hashlib
 import socket
 import threading
+import time
 from typing import Callable
 
 import pytest
@@ -19,6 +20,7 @@ from support.stream import (
     reset,
     send_pattern,
 )
+from support.transfers import assert_talks, talking_client
 from support.wait import Stopwatch, wait_until
 
 RESETS = scaled(normal=100, small=20)
@@ -154,6 +156,33 @@ def test_the_last_bytes_before_a_close_all_arrive(lab: Lab) -> None:
     for _ in range(scaled(normal=200, small=50)):
         with tunnel.connect() as client:
             assert receive_digest(client) == (len(reply), expected)
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("kind", ["sshd", "dropbear"])
+def test_a_client_that_resets_while_its_channel_opens_does_no_harm_to_another_of_the_session(lab: Lab, kind: str) -> None:
+    rtt_seconds = 0.1
+
+    def greets_between_the_opening_and_the_close(target: targets.Target, connection: socket.socket) -> None:
+        time.sleep(0.3 * rtt_seconds)
+        connection.sendall(b"220 at your service")
+        receive_all(connection)
+        target.results.put("left")
+
+    server = getattr(lab, kind)()
+    relay = lab.relay_before(server)
+    greets = lab.target(greets_between_the_opening_and_the_close)
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo), "greets": greets})
+    tunnel.up()
+    with talking_client(tunnel, "echo") as other:
+        relay.delay(rtt_seconds / 2)
+        asked = relay.passed["up"]
+        leaving = tunnel.connect("greets")
+        wait_until(lambda: relay.passed["up"] > asked)
+        reset(leaving)
+        assert greets.results.get(timeout=patience(10)) == "left"
+        assert_talks(other)
+    assert tunnel.status()["reconnects"] == 0
 
 
 def test_a_download_that_takes_long_does_not_hold_up_another_client(lab: Lab) -> None:

@@ -11,7 +11,7 @@ from support.lab import Lab, Tunnel
 from support.process import children_of, send_signal
 from support.scale import MB, MIB, patience
 from support.sshd import Sshd, SshServer
-from support.stream import ends_with, pattern_bytes, receive_exactly, send_pattern
+from support.stream import ends_with, pattern_bytes, receive_exactly, reset, send_pattern
 from support.transfers import assert_echoes, assert_talks, talking_client
 from support.wait import Stopwatch, wait_until
 
@@ -79,7 +79,12 @@ def profile(lab: Lab, hops: Sequence[SshServer | str], name: str = "demo", **mor
     tunnel = lab.profile(
         name,
         hops,
-        {"echo": lab.target(targets.echo), "endless": lab.target(targets.endless), "sink": lab.target(sink)},
+        {
+            "echo": lab.target(targets.echo),
+            "endless": lab.target(targets.endless),
+            "sink": lab.target(sink),
+            "never": lab.target(targets.never_reads),
+        },
         **more,
     )
     tunnel.up()
@@ -106,6 +111,16 @@ def client_of_a_lane(tunnel: Tunnel) -> socket.socket:
         wait_until(lambda: lanes(tunnel)[-1] == 2, patience(10), "the lane stands")
         client = talking_client(tunnel, "echo")
     return client
+
+
+def fill_and_leave(tunnel: Tunnel) -> None:
+    """A client whose target takes nothing in: sshd does not close its channel, as it has not got rid of all."""
+    with tunnel.connect("never") as client:
+        client.settimeout(1)
+        with pytest.raises(TimeoutError):
+            while True:
+                client.send(pattern_bytes(1 << 16))
+        reset(client)
 
 
 def seconds_of_echo(tunnel: Tunnel) -> float:
@@ -320,6 +335,7 @@ def test_a_lane_that_nobody_uses_is_closed_after_a_minute_and_the_chain_stays(la
     with talking_client(tunnel, "echo") as staying:
         with BulkStream(tunnel), client_of_a_lane(tunnel):
             assert lanes(tunnel) == [2, 2]
+            fill_and_leave(tunnel)
         watch = Stopwatch()
         wait_until(lambda: hops[0].sessions() == 1, patience(80), "the lane is closed")
         assert IDLE_SECONDS <= watch.seconds <= patience(IDLE_SECONDS + 3 * LOOK_SECONDS)

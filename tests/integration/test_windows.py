@@ -65,7 +65,7 @@ def test_opening_a_connection_over_a_long_link_does_not_wait_for_a_delayed_ackno
 
     def seconds_of_the_first_after_a_pause() -> float:
         lab.tunneld.ok("restart", "demo")
-        time.sleep(5 * RTT_SECONDS)
+        wait_until_steady(lambda: relay.passed["down"], for_seconds=5 * RTT_SECONDS)
         begun = time.monotonic()
         with tunnel.connect() as client:
             client.sendall(b"x")
@@ -120,10 +120,14 @@ def test_what_is_under_way_to_a_client_that_has_left_is_not_kept(lab: Lab, kind:
         while time.monotonic() < ends:
             client.recv(1 << 20)
         relay.throttle(8 * MB)  # what is under way takes a second or two
-    pid, ends, most = lab.tunneld.pid, time.monotonic() + 3, 0
-    while time.monotonic() < ends:
-        most = max(most, proc.rss_bytes(pid))
-        time.sleep(0.05)
+    pid, seen = lab.tunneld.pid, []
+
+    def passed() -> int:
+        seen.append(proc.rss_bytes(pid))
+        return relay.passed["down"]
+
+    wait_until_steady(passed)
+    most = max(seen)
     relay.throttle(None)
     print(f"after a client has left: RSS + {(most - before) / MIB:.2f} MiB at most")
     if SCALE != "small":
