@@ -28,7 +28,7 @@ Json hop_json(const Host& host, const ssh::SharedHop* shared, const std::string&
   if (!hop->address().empty()) json["address"] = hop->address();
   if (hop->session_number() != 0) json["session"] = hop->session_number();
   if (const std::uint64_t rtt_us = hop->shortest_rtt_us(); rtt_us > 0)
-    json["rtt_ms"] = std::round(static_cast<double>(rtt_us) / 100) / 10;
+    json["rtt_ms"] = std::round(static_cast<double>(rtt_us) / 10) / 100;
   std::vector<std::string> sharers = shared->user_names();
   std::erase(sharers, profile);
   if (sharers.size() > kMaxSharers) sharers.resize(kMaxSharers);

@@ -2,7 +2,6 @@
 import hashlib
 import socket
 import threading
-import time
 from typing import Callable
 
 import pytest
@@ -21,7 +20,7 @@ from support.stream import (
     send_pattern,
 )
 from support.transfers import assert_talks, talking_client
-from support.wait import Stopwatch, wait_until
+from support.wait import Stopwatch, wait_until, wait_until_steady
 
 RESETS = scaled(normal=100, small=20)
 WITHIN_SECONDS = patience(1)
@@ -161,25 +160,28 @@ def test_the_last_bytes_before_a_close_all_arrive(lab: Lab) -> None:
 @pytest.mark.sanitized
 @pytest.mark.parametrize("kind", ["sshd", "dropbear"])
 def test_a_client_that_resets_while_its_channel_opens_does_no_harm_to_another_of_the_session(lab: Lab, kind: str) -> None:
-    rtt_seconds = 0.1
+    server = getattr(lab, kind)()
+    relay = lab.relay_before(server)
+    confirmed = threading.Event()
 
-    def greets_between_the_opening_and_the_close(target: targets.Target, connection: socket.socket) -> None:
-        time.sleep(0.3 * rtt_seconds)
+    def greets_before_the_close_has_come(target: targets.Target, connection: socket.socket) -> None:
+        confirmed.wait()
         connection.sendall(b"220 at your service")
         receive_all(connection)
         target.results.put("left")
 
-    server = getattr(lab, kind)()
-    relay = lab.relay_before(server)
-    greets = lab.target(greets_between_the_opening_and_the_close)
+    greets = lab.target(greets_before_the_close_has_come)
     tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo), "greets": greets})
     tunnel.up()
     with talking_client(tunnel, "echo") as other:
-        relay.delay(rtt_seconds / 2)
-        asked = relay.passed["up"]
+        relay.delay(0.2)
+        wait_until_steady(lambda: relay.passed["down"])
+        answered = relay.passed["down"]
         leaving = tunnel.connect("greets")
-        wait_until(lambda: relay.passed["up"] > asked)
+        wait_until(lambda: greets.accepted == 1, 10, "its channel opens")
         reset(leaving)
+        wait_until(lambda: relay.passed["down"] > answered, 10, "the opening is confirmed")
+        confirmed.set()
         assert greets.results.get(timeout=patience(10)) == "left"
         assert_talks(other)
     assert tunnel.status()["reconnects"] == 0

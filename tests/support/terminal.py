@@ -8,6 +8,7 @@ import time
 from typing import Callable, Sequence
 
 from .process import send_signal
+from .wait import wait_until
 
 CTRL_C = b"\x03"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r")
@@ -69,9 +70,7 @@ class Terminal:
             if self._ended():
                 break
             assert time.monotonic() < deadline, f"still running after {within} s:\n{self.text}"
-        while not self._ended():
-            assert time.monotonic() < deadline, f"still running after {within} s:\n{self.text}"
-            time.sleep(0.01)
+        wait_until(self._ended, deadline - time.monotonic(), f"it has ended, after:\n{self.text}")
         while self._read(0) and select.select([self.master], [], [], 0)[0]:
             pass
         assert self.code is not None
