@@ -4,8 +4,6 @@ import time
 from contextlib import ExitStack
 from typing import Generator
 
-from support.wait import wait_until
-
 from ..measure import Row, take_turns
 from ..peers import PIECE, endless
 from ..tools import Direct, Tool, memory_bytes
@@ -14,8 +12,7 @@ from .setting import MB, hops_text, new_chain, new_lab, new_peers, new_tools, ov
 
 UPLOAD = {20: 48 * MB, 100: 5 * MB}  # by the link's round trip, as all below
 RAMP = {20: 25, 100: 8}  # round trips
-SETTLE_SECONDS = 3
-KEPT = 2 * MB
+SETTLE_SECONDS = 1.5  # the daemon trims its memory half a second after a client has left
 WANTED = {("download", 100, 1): ">= 4.5", ("download", 100, 3): ">= 5"}
 WANTED |= {("upload", rtt_ms, hops): ">= 1" for rtt_ms in (20, 100) for hops in (1, 3)}
 
@@ -54,15 +51,8 @@ MEASURES = {"download": _download, "upload": _upload, "query": _query}
 
 def _kept(tools: list[Tool], before: dict[str, int]) -> dict[str, float]:
     """How much more memory each holds once it has had time to give it back."""
-
-    def more() -> dict[str, float]:
-        return {tool.name: memory_bytes(tool.pids()) - before[tool.name] for tool in tools}
-
-    try:
-        wait_until(lambda: more()["tunneld"] <= KEPT, SETTLE_SECONDS)
-    except AssertionError:
-        pass  # the row says so
-    return {name: value / MB for name, value in more().items()}
+    time.sleep(SETTLE_SECONDS)
+    return {tool.name: (memory_bytes(tool.pids()) - before[tool.name]) / MB for tool in tools}
 
 
 def _over_link(part: str, rtt_ms: int, hops: int, limits: dict[str, dict[str, float]]) -> Generator[Row, None, None]:
