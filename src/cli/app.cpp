@@ -95,12 +95,15 @@ std::vector<std::string> verbs_of(const Commands& commands) {
   return verbs;
 }
 
-int unknown_verb(const std::string& verb, const Commands& commands, const Context& context) {
+Run refuse(const std::string& what, const std::string& fix) {
+  return [what, fix](const Context& context) { return report_usage(what, fix, context); };
+}
+
+Run unknown_verb(const std::string& verb, const Commands& commands) {
   const std::string near = nearest(verb, verbs_of(commands)).value_or("");
-  return report_usage(
-      "there is no command \"" + verb + "\"",
-      near.empty() ? "\"tunneld --help\" lists the commands" : "did you mean \"tunneld " + near + "\"?",
-      context);
+  return refuse("there is no command \"" + verb + "\"", near.empty()
+                                                            ? "\"tunneld --help\" lists the commands"
+                                                            : "did you mean \"tunneld " + near + "\"?");
 }
 
 void add_commands(CLI::App& app, Commands& commands, const std::vector<std::string>& exec_command) {
@@ -118,7 +121,7 @@ void add_commands(CLI::App& app, Commands& commands, const std::vector<std::stri
 }
 
 // What the parser had left over: a word it does not know.
-int unknown_word(const CLI::App& app, const Command& command, const Context& context) {
+Run unknown_word(const CLI::App& app, const Command& command) {
   const std::string word = app.remaining().front();
   const std::string verb = command.app->get_name();
   std::vector<std::string> known;
@@ -127,48 +130,44 @@ int unknown_word(const CLI::App& app, const Command& command, const Context& con
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   const std::string near =
       word.starts_with("--") ? nearest(word.substr(0, word.find('=')), known).value_or("") : "";
-  return report_usage(
+  return refuse(
       word.starts_with('-') ? verb + " has no option " + word : verb + " does not take \"" + word + "\"",
-      near.empty() ? "see \"tunneld " + verb + " --help\"" : "did you mean " + near + "?", context);
+      near.empty() ? "see \"tunneld " + verb + " --help\"" : "did you mean " + near + "?");
 }
 
-int parse_failed(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& words,
-                 const Commands& commands, const Context& context) {
+Run parse_failed(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& words,
+                 const Commands& commands) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
     // --help or --version: CLI11 writes these itself.
     app.exit(error);
-    return 0;
+    return [](const Context&) { return 0; };
   }
   const std::string verb = verb_of(words);
   const std::vector<std::string> verbs = verbs_of(commands);
   const bool known = std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
-  if (!known && !verb.empty()) return unknown_verb(verb, commands, context);
-  return report_usage(error.what(), "see \"tunneld " + (known ? verb + " " : "") + "--help\"", context);
+  if (!known && !verb.empty()) return unknown_verb(verb, commands);
+  return refuse(error.what(), "see \"tunneld " + (known ? verb + " " : "") + "--help\"");
 }
 
-int dispatch(CLI::App& app, const std::vector<std::string>& words, const Commands& commands,
-             const Context& context) {
+Run parsed_command(CLI::App& app, const std::vector<std::string>& words, const Commands& commands) {
   for (const Command& command : commands) {
     if (!command.app->parsed()) continue;
-    return app.remaining_size() > 0 ? unknown_word(app, command, context) : command.run(context);
+    return app.remaining_size() > 0 ? unknown_word(app, command) : command.run;
   }
-  if (const std::string verb = verb_of(words); !verb.empty()) return unknown_verb(verb, commands, context);
+  if (const std::string verb = verb_of(words); !verb.empty()) return unknown_verb(verb, commands);
   if (app.remaining_size() > 0)
-    return report_usage("tunneld has no option " + app.remaining().front(), "see \"tunneld --help\"",
-                        context);
-  write_err(app.help());
-  return static_cast<int>(ExitCode::usage);
+    return refuse("tunneld has no option " + app.remaining().front(), "see \"tunneld --help\"");
+  return [help = app.help()](const Context&) {
+    write_err(help);
+    return static_cast<int>(ExitCode::usage);
+  };
 }
 
-}  // namespace
-
-int run(const std::vector<std::string>& words, const Wiring& wiring) {
-  ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGCHLD, SIG_DFL);  // a parent may have left it ignored, and waitpid(2) would find no child
+// What the words ask for. The parser is gone when it runs: the daemon, one of the commands, would keep it for
+// days.
+Run parse(const std::vector<std::string>& words, const Arguments& arguments, GlobalOptions& options) {
   CLI::App app("tunneld keeps local ports open to databases behind chains of SSH hops.", "tunneld");
-  GlobalOptions options;
   Commands commands;
-  const Arguments arguments = split_arguments(words);
   add_global_options(app, options);
   app.require_subcommand(0, 1);
   app.fallthrough();
@@ -178,9 +177,20 @@ int run(const std::vector<std::string>& words, const Wiring& wiring) {
   try {
     app.parse(std::vector<std::string>(arguments.ours.rbegin(), arguments.ours.rend()));
   } catch (const CLI::ParseError& error) {
-    return parse_failed(app, error, words, commands, make_context(options, wiring));
+    return parse_failed(app, error, words, commands);
   }
-  return dispatch(app, words, commands, make_context(options, wiring));
+  return parsed_command(app, words, commands);
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& words, const Wiring& wiring) {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGCHLD, SIG_DFL);  // a parent may have left it ignored, and waitpid(2) would find no child
+  GlobalOptions options;
+  const Arguments arguments = split_arguments(words);
+  const Run run = parse(words, arguments, options);
+  return run(make_context(options, wiring));
 }
 
 }  // namespace tunneld::cli

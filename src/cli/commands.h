@@ -9,9 +9,11 @@
 
 namespace tunneld::cli {
 
+using Run = std::function<int(const Context&)>;  // returns the process's exit code
+
 struct Command {
-  CLI::App* app;
-  std::function<int(const Context&)> run;  // returns the process's exit code
+  CLI::App* app;  // where its words are parsed; gone when it runs
+  Run run;
 };
 using Commands = std::vector<Command>;
 

@@ -42,7 +42,7 @@ void prepare_process() {
   // would else learn to keep them.
   ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   ::mallopt(M_TRIM_THRESHOLD, 512 * 1024);
-  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_ARENA_MAX, 1);
   // An agent that waits for a touch holds a thread of the pool: name lookups must still find one.
   ::setenv("UV_THREADPOOL_SIZE", "8", 1);
 }

@@ -1,8 +1,8 @@
 #include "daemon/status_json.h"
 
-#include <fmt/chrono.h>
-
+#include <array>
 #include <cmath>
+#include <ctime>
 
 #include "core/control/message.h"
 #include "ssh/library.h"
@@ -16,7 +16,11 @@ using control::Json;
 constexpr std::size_t kMaxSharers = 50;
 
 std::string utc(std::chrono::system_clock::time_point time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  std::array<char, 32> text;
+  ::gmtime_r(&seconds, &parts);
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
 Json hop_json(const Host& host, const ssh::SharedHop* shared, const std::string& profile) {

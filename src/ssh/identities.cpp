@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -28,9 +29,13 @@ std::string shorten(const std::string& path, const std::string& home) {
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxKeyFileBytes, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  std::array<char, 4096> piece;  // most keys are smaller
+  std::string text;
+  while (text.size() < kMaxKeyFileBytes) {
+    file.read(piece.data(), piece.size());
+    if (file.gcount() == 0) break;
+    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+  }
   return text;
 }
 

@@ -21,8 +21,9 @@ constexpr std::size_t kReadBytes = 2 * 32'600;
 // What waits for a slow local side before the channel's window is left to close.
 constexpr std::size_t kDownloadQueueLimit = 256 * 1024;
 
-thread_local std::array<char, kReadBytes> t_scratch;
-thread_local std::string t_spare_queue;  // the last download queue that ran empty, for whoever needs one next
+// All relays run on the loop's thread.
+std::array<char, kReadBytes> g_scratch;
+std::string g_spare_queue;  // the last download queue that ran empty, for whoever needs one next
 
 }  // namespace
 
@@ -80,8 +81,8 @@ std::size_t Relay::channel_data(const char* data, std::size_t size) {
   if (!download_blocked_) channel_->ask_for_news();
   download_stalled_ = download_queue_.size() - download_sent_ + size - sent > kDownloadQueueLimit;
   if (download_stalled_) return sent;
-  if (download_queue_.empty() && download_queue_.capacity() < t_spare_queue.capacity())
-    download_queue_.swap(t_spare_queue);
+  if (download_queue_.empty() && download_queue_.capacity() < g_spare_queue.capacity())
+    download_queue_.swap(g_spare_queue);
   download_queue_.append(data + sent, size - sent);
   return size;
 }
@@ -151,7 +152,7 @@ void Relay::on_local_without_channel(unsigned events) {
 void Relay::read_local() {
   const std::size_t room = std::min(channel_->writable_bytes(), kReadBytes);
   if (room == 0) return wait_for_channel();
-  const ssize_t got = ::recv(local_.get(), t_scratch.data(), room, MSG_DONTWAIT);
+  const ssize_t got = ::recv(local_.get(), g_scratch.data(), room, MSG_DONTWAIT);
   if (got == 0) return event(RelayEvent::local_eof);
   if (got < 0) {
     if (errno != EAGAIN && errno != EINTR) event(RelayEvent::local_reset);
@@ -159,9 +160,9 @@ void Relay::read_local() {
   }
   const auto bytes = static_cast<std::size_t>(got);
   bytes_up_ += bytes;
-  const std::size_t taken = channel_->write(t_scratch.data(), bytes);
+  const std::size_t taken = channel_->write(g_scratch.data(), bytes);
   if (taken == bytes) return;
-  upload_rest_.assign(t_scratch.data() + taken, bytes - taken);
+  upload_rest_.assign(g_scratch.data() + taken, bytes - taken);
   wait_for_channel();
 }
 
@@ -198,7 +199,7 @@ bool Relay::flush_download() {
   download_sent_ = 0;
   download_queue_.clear();
   // A queue of up to a window is not kept, nor one for each connection.
-  if (download_queue_.capacity() <= 2 * kDownloadQueueLimit) download_queue_.swap(t_spare_queue);
+  if (download_queue_.capacity() <= 2 * kDownloadQueueLimit) download_queue_.swap(g_spare_queue);
   std::string().swap(download_queue_);
   return true;
 }
