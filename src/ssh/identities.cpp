@@ -27,7 +27,14 @@ std::string shorten(const std::string& path, const std::string& home) {
   return path;
 }
 
+bool is_file(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+// Empty when it cannot be read, or is no file: a pipe would block for ever.
 std::string read_file(const std::string& path) {
+  if (!is_file(path)) return "";
   std::ifstream file(path, std::ios::binary);
   std::array<char, 4096> piece;  // most keys are smaller
   std::string text;
@@ -104,7 +111,7 @@ bool certifies(ssh_key certificate, ssh_key key) {
 
 KeyPtr import_certificate(const std::string& path) {
   ssh_key raw = nullptr;
-  if (ssh_pki_import_cert_file(path.c_str(), &raw) != SSH_OK) return nullptr;
+  if (!is_file(path) || ssh_pki_import_cert_file(path.c_str(), &raw) != SSH_OK) return nullptr;
   KeyPtr certificate(raw);
   // libssh 0.10 takes a plain public key here as well.
   const std::string_view type = ssh_key_type_to_char(ssh_key_type(raw));
@@ -138,7 +145,7 @@ class Loading {
       if (must_exist) problem(path, std::strerror(errno));
       return;
     }
-    if (!S_ISREG(info.st_mode)) return problem(path, "is not a file");  // a pipe would block for ever
+    if (!S_ISREG(info.st_mode)) return problem(path, "is not a file");
     if (::access(path.c_str(), R_OK) != 0) return problem(path, std::strerror(errno));
     const std::string text = read_file(path);
     if (const std::string blob = public_blob(text); !blob.empty()) {

@@ -232,6 +232,21 @@ TEST(Identities, WhatIsNoKeyIsAProblem) {
   }
 }
 
+// Opening a pipe that nobody writes to would hold a thread for ever.
+TEST(Identities, APipeBesideAKeyIsNotWaitedFor) {
+  const TempDir dir;
+  make_key(dir / "encrypted", "ecdsa", kPassphrase, {"-m", "PEM"});
+  std::filesystem::remove(dir / "encrypted.pub");
+  make_key(dir / "plain");
+  for (const char* name : {"encrypted.pub", "plain-cert.pub", "named-cert.pub"})
+    ASSERT_EQ(::mkfifo((dir / name).c_str(), 0600), 0) << name;
+  const Identities found =
+      load_identities(host_with({dir / "encrypted", dir / "plain"}, {dir / "named-cert.pub"}), dir.path());
+  EXPECT_EQ(labels(found), Words{"~/plain"});
+  EXPECT_EQ(found.problems, (Words{"~/named-cert.pub: is not an OpenSSH certificate",
+                                   "~/encrypted: needs a passphrase; add it to an ssh-agent (ssh-add)"}));
+}
+
 TEST(Identities, AFolderIsAProblem) {
   const TempDir dir;
   std::filesystem::create_directory(dir / "key");
