@@ -220,8 +220,8 @@ def test_sessions_that_nobody_comes_for_are_closed_half_a_minute_later(lab: Lab,
     profiles(lab, hops, "demo")
     watch = Stopwatch()
     exec_true(lab, "demo")
-    wait_until(lambda: hops[0].sessions() == 0, 32, "no session is left")
-    assert watch.seconds > 29 and hops[1].sessions() == 0
+    wait_until(lambda: hops[0].sessions() + hops[1].sessions() == 0, 32, "no session is left")
+    assert watch.seconds > 29
     assert "-> lost" not in lab.tunneld.log(), "the inner one is closed before the outer one"
 
 
