@@ -12,10 +12,6 @@ namespace {
 constexpr std::size_t kSendBacklogLimit = 256 * 1024;
 // libssh reads 4096 bytes a dopoll: this many are handled before other sessions get their turn.
 constexpr int kReadsPerTurn = 64;
-// Below one TCP segment the servers between us and the hop may hold back the acknowledgement.
-constexpr std::uint64_t kSegment = 1448;
-// Long enough for the answer of a client that answers at once, far below the 40 ms.
-constexpr std::uint64_t kNudgeAfterMs = 1;
 // So long silent, and for two round trips: the server is done with the log-in, and nobody waits for an answer.
 constexpr std::uint64_t kQuietMs = 100;
 constexpr std::uint64_t kPingAnywayMs = 1000;
@@ -168,19 +164,21 @@ void Session::pump_channels() {
   if (phase_ != Phase::over) consider_nudge(core->socket_bytes.in_bytes - in_before);
 }
 
-// Delayed ACKs between the servers hold the next small packet back for up to 40 ms. An empty message on an inner session
-// makes the server before it write to the inner connection, and the acknowledgement rides along. What we send anyway does
-// the same, and mostly follows at once; during bulk there is no such wait.
 void Session::consider_nudge(std::uint64_t got) {
   const bool inner_nudges = std::exchange(inner_nudges_, false);
-  if (!nested_ || phase_ != Phase::ready || got == 0 || got >= kSegment || inner_nudges) return;
-  packets_before_nudge_ = core_->raw_bytes.out_packets;
-  if (!nudge_.active()) nudge_.start(kNudgeAfterMs);
+  if (!nested_ || phase_ != Phase::ready || got == 0 || inner_nudges) return;
+  nudge_policy_.heard(loop_.precise_now_us(), got, core_->raw_bytes.out_packets);
+  if (!nudge_.active()) nudge_.start(kLullUs / 1000);
 }
 
 void Session::nudge() {
-  if (phase_ != Phase::ready || core_->raw_bytes.out_packets != packets_before_nudge_) return;
+  if (phase_ != Phase::ready) return;
+  const std::uint64_t now_us = loop_.precise_now_us();
+  const auto due_us = nudge_policy_.due_in_us(now_us, core_->raw_bytes.out_packets, shortest_rtt_us_);
+  if (!due_us) return;
+  if (*due_us > 0) return nudge_.start((*due_us + 999) / 1000);
   const Use use(*this);
+  nudge_policy_.nudged(now_us);
   ssh_send_ignore(core_->session, "");
 }
 

@@ -17,6 +17,7 @@
 #include <tunneld/host_key.h>
 #include <tunneld/profile.h>
 
+#include "core/nudge_policy.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "ssh/channel.h"
@@ -184,7 +185,7 @@ class Session {
   std::uint64_t shortest_rtt_us_ = 0;  // 0: none yet
   std::uint64_t bulk_until_ms_ = 0;
   bool inner_nudges_ = false;
-  std::uint64_t packets_before_nudge_ = 0;
+  NudgePolicy nudge_policy_;
 };
 
 }  // namespace tunneld::ssh

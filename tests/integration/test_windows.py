@@ -1,5 +1,6 @@
 """Receive windows that grow, and what else is done for long links: they are filled, nobody waits for an acknowledgement,
 and what a slow client costs stays bounded."""
+import socket
 import statistics
 import time
 
@@ -10,7 +11,6 @@ from support.scale import MB, MIB, SCALE
 from support.wait import wait_until, wait_until_steady
 
 RTT_SECONDS = 0.1
-ANSWER = 500_000  # bytes: libssh opens with 64,000
 DELAYED_ACK_SECONDS = 0.04  # Linux
 LINK_CHUNKS = 4096  # of the relay: as much as such a link holds
 DEFAULT_WINDOW = 1.28 * MB  # libssh's own
@@ -38,19 +38,30 @@ def test_a_download_over_a_long_link_is_faster_than_libsshs_own_window_allows(la
 
 
 @pytest.mark.alone
-def test_an_answer_longer_than_libsshs_first_window_does_not_wait_for_a_delayed_acknowledgement(lab: Lab) -> None:
-    tunnel = lab.profile("demo", lab.chain(3), {"endless": lab.target(targets.endless)})
+@pytest.mark.parametrize("answer", [60_000, 500_000])  # within libssh's first window of 64,000, and longer
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_answer_does_not_wait_for_a_delayed_acknowledgement(lab: Lab, answer: int, kept: bool) -> None:
+    tunnel = lab.profile("demo", lab.chain(3), {"answers": lab.target(targets.answers(answer))})
     tunnel.up()
 
-    def seconds() -> float:
-        begun, left = time.monotonic(), ANSWER
-        with tunnel.connect() as client:
-            while left > 0:
-                left -= len(client.recv(left))
+    def ask(client: socket.socket) -> None:
+        client.sendall(b"?")
+        left = answer
+        while left > 0:
+            left -= len(client.recv(left))
+
+    def seconds(client: socket.socket | None) -> float:
+        begun = time.monotonic()
+        if client is not None:
+            ask(client)
+        else:
+            with tunnel.connect() as client:
+                ask(client)
         return time.monotonic() - begun
 
-    median = statistics.median(seconds() for _ in range(9))
-    print(f"{ANSWER / MB} MB over three hops: {median * 1000:.1f} ms")
+    with tunnel.connect() as client:
+        median = statistics.median(seconds(client if kept else None) for _ in range(9))
+    print(f"{answer / MB} MB over three hops: {median * 1000:.1f} ms")
     if SCALE != "small":  # the sanitizers make more of it than the wait
         assert median < DELAYED_ACK_SECONDS
 

@@ -108,6 +108,16 @@ def source(count: int) -> Handler:
     return handler
 
 
+def answers(count: int) -> Handler:
+    """Sends `count` bytes for each that comes."""
+
+    def handler(target: Target, connection: socket.socket) -> None:
+        while connection.recv(1):
+            connection.sendall(bytes(count))
+
+    return handler
+
+
 def both_ways(count: int) -> Handler:
     """Sends `count` bytes while it reads; at the end of what it reads, sends that's SHA-256 and closes."""
 
