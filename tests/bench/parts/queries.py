@@ -1,4 +1,4 @@
-"""pgbench: small queries, over connections that stand (latency) or each over one of its own (churn)."""
+"""pgbench: small queries, over connections that stand (latency) or each over one of its own (churn), and long answers."""
 import re
 import subprocess
 from contextlib import ExitStack
@@ -15,6 +15,8 @@ PGBENCH = "/usr/bin/pgbench"
 # hundreds, with any tool: where a bound is near there are more of them.
 LATENCY_QUERIES = {1: (600, 2500, 800), 16: (150, 800, 200)}
 CHURN_QUERIES = {1: (30, 30, 30), 4: (6, 6, 6)}
+ANSWER_BYTES = (20_000, 50_000, 200_000)
+ANSWERS = 12
 
 
 def _fill(server: Postgres) -> None:
@@ -27,12 +29,18 @@ def _fill(server: Postgres) -> None:
 
 
 def _pgbench(tool: Tool, clients: int, queries: int, *options: str) -> dict[str, float]:
-    command = [PGBENCH, "-n", "-S", "-c", str(clients), "-j", "1", "-t", str(queries), *options]
+    command = [PGBENCH, "-n", "-c", str(clients), "-j", "1", "-t", str(queries), *options]
     environment = client_environment("127.0.0.1", tool.ports["postgres"])
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     found = re.search(r"tps = ([0-9.]+)", done.stdout)
     assert done.returncode == 0 and found, f"{tool.name}: {done.stdout}{done.stderr}"
     return {"tps": float(found[1])}
+
+
+def _over_hops(hops: int, server: Postgres, stack: ExitStack) -> list[Tool]:
+    lab = new_lab(stack)
+    forwards = {"postgres": f"127.0.0.1:{server.port}"}
+    return new_tools(stack, lab, new_chain(lab, hops), forwards, [DropbearClient] if hops == 1 else [])
 
 
 def _queries(
@@ -44,13 +52,10 @@ def _queries(
         _fill(server)
         for hops in (1, 2, 3):
             with ExitStack() as inner:
-                lab = new_lab(inner)
-                forwards = {"postgres": f"127.0.0.1:{server.port}"}
-                more = [DropbearClient] if hops == 1 else []
-                tools = new_tools(inner, lab, new_chain(lab, hops), forwards, more)
+                tools = _over_hops(hops, server, inner)
                 for clients, by_hops in queries.items():
                     each = by_hops[hops - 1]
-                    medians = take_turns(tools, lambda tool: _pgbench(tool, clients, each, *options))["tps"]
+                    medians = take_turns(tools, lambda tool: _pgbench(tool, clients, each, "-S", *options))["tps"]
                     what = f"{clients} client{'s' if clients > 1 else ''}, {hops_text(hops)}"
                     yield Row(part, what, "tps", medians, wanted.get((clients, hops), ""))
 
@@ -63,3 +68,18 @@ def latency() -> Generator[Row, None, None]:
 def churn() -> Generator[Row, None, None]:
     wanted = {(clients, hops): bound for hops in (1, 2, 3) for clients, bound in ((1, ">= 0.9"), (4, ">= 4"))}
     yield from _queries("churn", CHURN_QUERIES, wanted, "-C")
+
+
+def answers() -> Generator[Row, None, None]:
+    """Of one client, to queries with a result that is longer than one packet of TCP or SSH."""
+    with ExitStack() as stack:
+        lab = new_lab(stack)
+        server = lab.postgres()
+        for hops in (1, 2, 3):
+            with ExitStack() as inner:
+                tools = _over_hops(hops, server, inner)
+                for count in ANSWER_BYTES:
+                    script = lab.folder / f"{count}.sql"
+                    script.write_text(f"SELECT repeat('x', {count});\n")
+                    medians = take_turns(tools, lambda tool: _pgbench(tool, 1, ANSWERS, "-f", str(script)))["tps"]
+                    yield Row("answers", f"{count // 1000} kB, {hops_text(hops)}", "tps", medians)
