@@ -1,22 +1,26 @@
-"""pgbench: small queries, over connections that stand (latency) or each over one of its own (churn), and long answers."""
+"""pgbench: small queries, over connections that stand (latency) or each over one of its own (churn). And what has longer
+answers: larger results, pg_dump."""
 import re
 import subprocess
+import time
 from contextlib import ExitStack
 from typing import Generator
 
-from support.postgres import Postgres, client_environment
+from support.postgres import Postgres, client_environment, psql
 
 from ..measure import Row, take_turns
 from ..tools import DropbearClient, Tool
 from .setting import hops_text, new_chain, new_lab, new_tools
 
 PGBENCH = "/usr/bin/pgbench"
+PG_DUMP = "/usr/bin/pg_dump"
 # Queries of each client, by how many clients there are, with 1, 2 and 3 hops. A new server process is slow with its first
 # hundreds, with any tool: where a bound is near there are more of them.
 LATENCY_QUERIES = {1: (600, 2500, 800), 16: (150, 800, 200)}
 CHURN_QUERIES = {1: (30, 30, 30), 4: (6, 6, 6)}
-ANSWER_BYTES = (20_000, 50_000, 200_000)
-ANSWERS = 12
+ANSWER_BYTES = (50_000, 200_000)
+ANSWERS = 10
+DUMPED_TABLES = 10
 
 
 def _fill(server: Postgres) -> None:
@@ -70,11 +74,21 @@ def churn() -> Generator[Row, None, None]:
     yield from _queries("churn", CHURN_QUERIES, wanted, "-C")
 
 
+def _pg_dump(tool: Tool) -> dict[str, float]:
+    environment = client_environment("127.0.0.1", tool.ports["postgres"])
+    begun = time.monotonic()
+    subprocess.run([PG_DUMP], env=environment, capture_output=True, timeout=60, check=True)
+    return {"s": time.monotonic() - begun}
+
+
 def answers() -> Generator[Row, None, None]:
-    """Of one client, to queries with a result that is longer than one packet of TCP or SSH."""
+    """Of one client."""
     with ExitStack() as stack:
         lab = new_lab(stack)
         server = lab.postgres()
+        for number in range(DUMPED_TABLES):
+            rows = "SELECT id, repeat('x', 50) AS text FROM generate_series(1, 200) AS id"
+            psql("127.0.0.1", server.port, f"CREATE TABLE t{number} AS {rows}")
         for hops in (1, 2, 3):
             with ExitStack() as inner:
                 tools = _over_hops(hops, server, inner)
@@ -83,3 +97,5 @@ def answers() -> Generator[Row, None, None]:
                     script.write_text(f"SELECT repeat('x', {count});\n")
                     medians = take_turns(tools, lambda tool: _pgbench(tool, 1, ANSWERS, "-f", str(script)))["tps"]
                     yield Row("answers", f"{count // 1000} kB, {hops_text(hops)}", "tps", medians)
+                medians = take_turns(tools, _pg_dump)["s"]
+                yield Row("answers", f"pg_dump of {DUMPED_TABLES} tables, {hops_text(hops)}", "s", medians)
