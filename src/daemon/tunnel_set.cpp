@@ -10,7 +10,8 @@ namespace {
 // Memory that buffers of ended clients leave with the allocator is given back this long after the last of them.
 constexpr std::uint64_t kTrimDelayMs = 500;
 
-// Whether two definitions ask for the same work: where they stand in which files does not matter.
+// Whether two definitions, with ports chosen for both, ask for the same work: where they stand in which files does not
+// matter.
 bool same_work(Profile a, Profile b) {
   for (Profile* profile : {&a, &b}) {
     profile->position = {};
@@ -29,10 +30,11 @@ bool same_work(Profile a, Profile b) {
 }  // namespace
 
 Tunnel& TunnelSet::want(Profile profile, const CallerSetting& caller, TunnelObserver& waiter) {
+  profile = with_ports(std::move(profile));
   Entry& entry = entries_[profile.name];
   std::unique_ptr<Tunnel> replaced;
   std::vector<TunnelObserver*> its_waiters;
-  if (entry.tunnel && !same_work(entry.asked_for, profile)) {
+  if (entry.tunnel && !same_work(with_ports(entry.tunnel->profile()), profile)) {
     services_.log.info(profile.name, "the profile has changed: it starts anew");
     entry.tunnel->close();
     replaced = std::move(entry.tunnel);
@@ -42,8 +44,6 @@ Tunnel& TunnelSet::want(Profile profile, const CallerSetting& caller, TunnelObse
   if (entry.tunnel) {
     entry.tunnel->set_caller(caller);
   } else {
-    entry.asked_for = profile;
-    choose_ports(profile);
     entry.tunnel = std::make_unique<Tunnel>(services_, std::move(profile), caller, static_cast<TunnelObserver&>(*this));
   }
   entry.waiters.push_back(&waiter);
@@ -159,12 +159,13 @@ void TunnelSet::remember_ports(const Tunnel& tunnel) {
       ports_[{tunnel.profile().name, forward->forward().name}] = forward->listen_endpoint().port;
 }
 
-void TunnelSet::choose_ports(Profile& profile) const {
+Profile TunnelSet::with_ports(Profile profile) const {
   for (Forward& forward : profile.forwards) {
     if (forward.listen.kind != Endpoint::Kind::tcp || forward.listen.port != 0) continue;
     if (const auto known = ports_.find({profile.name, forward.name}); known != ports_.end())
       forward.listen.port = known->second;
   }
+  return profile;
 }
 
 }  // namespace tunneld::daemon

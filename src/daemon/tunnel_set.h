@@ -34,7 +34,6 @@ class TunnelSet : private TunnelObserver {
  private:
   struct Entry {
     std::unique_ptr<Tunnel> tunnel;
-    Profile asked_for;  // before ports were chosen for it
     bool kept = false;
     std::set<std::uint64_t> leases;
     std::vector<TunnelObserver*> waiters;
@@ -48,7 +47,7 @@ class TunnelSet : private TunnelObserver {
   void drop_if_unwanted(const std::string& name, ssh::AfterUse after);
   void bring_down(Tunnel& tunnel, std::uint64_t drain_ms, ssh::AfterUse after);
   void remember_ports(const Tunnel& tunnel);
-  void choose_ports(Profile& profile) const;
+  Profile with_ports(Profile profile) const;  // where the profile leaves them open and one is known
   std::vector<TunnelObserver*> waiters_of(const Tunnel& tunnel) const;
   void trim_memory_soon();
   void trim();

@@ -10,9 +10,9 @@
 
 namespace tunneld::forward {
 
-LocalForward::LocalForward(loop::Loop& loop, Forward forward, const Host& target_host, std::uint64_t hold_ms,
+LocalForward::LocalForward(loop::Loop& loop, const Forward& forward, const Host& target_host, std::uint64_t hold_ms,
                            ForwardObserver& observer)
-    : loop_(loop), forward_(std::move(forward)), target_host_(target_host), hold_ms_(hold_ms), observer_(observer) {}
+    : loop_(loop), forward_(forward), target_host_(target_host), hold_ms_(hold_ms), observer_(observer) {}
 
 LocalForward::~LocalForward() { reset_clients(); }
 

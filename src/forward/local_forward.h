@@ -40,8 +40,9 @@ struct ForwardCounters {
 
 class LocalForward : private ClientOwner {
  public:
-  // `target_host`: the last hop, for errors. `hold_ms`: how long a client waits for the chain.
-  LocalForward(loop::Loop& loop, Forward forward, const Host& target_host, std::uint64_t hold_ms,
+  // `target_host`: the last hop, for errors. Both are the profile's, which outlives it. `hold_ms`: how long a client waits
+  // for the chain.
+  LocalForward(loop::Loop& loop, const Forward& forward, const Host& target_host, std::uint64_t hold_ms,
                ForwardObserver& observer);
   ~LocalForward() override;
 
@@ -69,8 +70,8 @@ class LocalForward : private ClientOwner {
   void client_ended(Client& client, const char* reason) override;
 
   loop::Loop& loop_;
-  const Forward forward_;
-  const Host target_host_;
+  const Forward& forward_;
+  const Host& target_host_;
   const std::uint64_t hold_ms_;
   ForwardObserver& observer_;
   std::unique_ptr<Listener> listener_;

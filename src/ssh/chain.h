@@ -48,6 +48,7 @@ struct LaneRoute {
 
 class Chain : private HopUser {
  public:
+  // `hosts`, the hops of the user's profile, stay until it has been stopped.
   Chain(loop::Loop& loop, HopGraph& graph, const std::vector<Host>& hosts, ChainUser user, LaneRoute lane,
         ChainObserver& observer);
   ~Chain() override;
@@ -94,7 +95,7 @@ class Chain : private HopUser {
 
   loop::Loop& loop_;
   HopGraph& graph_;
-  const std::vector<Host> hosts_;
+  const std::vector<Host>& hosts_;
   const ChainUser user_;
   const LaneRoute lane_;
   ChainObserver& observer_;

@@ -92,6 +92,13 @@ def test_port_0_is_chosen_by_the_system_and_stays_while_the_daemon_lives(lab: La
     lab.tunneld.ok("restart", "demo")
     assert tunnel.status()["forwards"][0]["listen"] == listen
     assert_echoes(tunnel)
+    with tunnel.connect() as client:
+        tunnel.up()  # asks for nothing new
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+    lab.tunneld.ok("down", "demo")
+    tunnel.up()
+    assert tunnel.status()["forwards"][0]["listen"] == listen
 
 
 def test_the_command_line_can_choose_the_port(lab: Lab) -> None:
