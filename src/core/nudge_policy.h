@@ -12,8 +12,8 @@ namespace tunneld {
 
 // So long nothing more has come: long enough for what follows of its own, and for a client that answers at once.
 inline constexpr std::uint64_t kLullUs = 1'000;
-// Two nudges within a round trip cannot know of each other's effect, and each costs about 150 bytes of the first link, which
-// may be slow and bring its packets one by one. Nobody waits longer than this for the second.
+// The next one waits for a round trip, within which the first can have no effect: each costs about 150 bytes of the first
+// link, which may be slow and bring its packets one by one. But nobody shall wait longer than this for it.
 inline constexpr std::uint64_t kMostBetweenNudgesUs = 10'000;
 // Once so much has come since the last one, another costs no more than TCP's own acknowledgements of it.
 inline constexpr std::uint64_t kBytesANudge = 8 * 1024;

@@ -140,7 +140,10 @@ class ControlServer::Connection {
   void write(const std::string& frame) {
     unread_ += frame;
     // From the loop: whoever sends may be in the middle of a request of this client.
-    if (!flush()) server_.loop_.defer([&server = server_, number = number_] { server.drop(number); });
+    if (flush()) return;
+    server_.loop_.defer([self = server_.self_, number = number_] {
+      if (*self != nullptr) (*self)->drop(number);
+    });
   }
 
   // False when the client is gone, or has let too much pile up.
@@ -176,11 +179,15 @@ ControlServer::ControlServer(loop::Loop& loop, Log& log, UniqueFd listener, Disp
       dispatch_(std::move(dispatch)),
       on_gone_(std::move(on_gone)),
       poller_(loop, listener_.get(), [this](unsigned) { accept(); }),
-      resume_(loop, [this] { poller_.watch(loop::Poller::kReadable); }) {
+      resume_(loop, [this] { poller_.watch(loop::Poller::kReadable); }),
+      self_(std::make_shared<ControlServer*>(this)) {
   poller_.watch(loop::Poller::kReadable);
 }
 
-ControlServer::~ControlServer() { close(); }
+ControlServer::~ControlServer() {
+  close();
+  *self_ = nullptr;
+}
 
 void ControlServer::accept() {
   // Without a place, or a descriptor, for it the client stays in the backlog, and would be reported again at once.

@@ -65,6 +65,7 @@ class ControlServer {
   loop::Timer resume_;
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::uint64_t last_client_ = 0;
+  std::shared_ptr<ControlServer*> self_;  // null inside when this is gone
 };
 
 }  // namespace tunneld::daemon

@@ -18,8 +18,10 @@ LocalForward::~LocalForward() { reset_clients(); }
 
 Result<void> LocalForward::listen() {
   if (listener_) return {};
+  Endpoint endpoint = forward_.listen;
+  if (endpoint.port == 0) endpoint.port = port_;
   Result<std::unique_ptr<Listener>> listener =
-      Listener::open(loop_, forward_.listen, [this](Accepted accepted) { accept(std::move(accepted)); });
+      Listener::open(loop_, endpoint, [this](Accepted accepted) { accept(std::move(accepted)); });
   if (!listener) {
     Error error = listener.error();
     error.where.forward = forward_.name;
@@ -27,6 +29,7 @@ Result<void> LocalForward::listen() {
     return fail(std::move(error));
   }
   listener_ = std::move(*listener);
+  port_ = listener_->endpoint().port;
   return {};
 }
 

@@ -40,13 +40,13 @@ struct ForwardCounters {
 
 class LocalForward : private ClientOwner {
  public:
-  // `target_host`: the last hop, for errors. Both are the profile's, which outlives it. `hold_ms`: how long a client waits
-  // for the chain.
+  // `forward` and `target_host`, the last hop, which errors name, are the profile's, which outlives this. `hold_ms`: how long
+  // a client waits for the chain.
   LocalForward(loop::Loop& loop, const Forward& forward, const Host& target_host, std::uint64_t hold_ms,
                ForwardObserver& observer);
   ~LocalForward() override;
 
-  // Does nothing when it listens already.
+  // Does nothing when it listens already. A port that the system has chosen once stays.
   Result<void> listen();
   void stop_listening() { listener_.reset(); }
   bool listening() const { return listener_ != nullptr; }
@@ -74,6 +74,7 @@ class LocalForward : private ClientOwner {
   const Host& target_host_;
   const std::uint64_t hold_ms_;
   ForwardObserver& observer_;
+  std::uint16_t port_ = 0;  // where it has listened
   std::unique_ptr<Listener> listener_;
   std::map<const Client*, std::unique_ptr<Client>> clients_;
   ForwardCounters ended_;  // of clients that are gone

@@ -31,6 +31,7 @@ Chain::~Chain() {
 }
 
 void Chain::start() {
+  if (stopped_) return;  // whoever starts it from the loop may come late
   take_next_hop();
 }
 

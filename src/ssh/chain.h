@@ -48,7 +48,7 @@ struct LaneRoute {
 
 class Chain : private HopUser {
  public:
-  // `hosts`, the hops of the user's profile, stay until it has been stopped.
+  // `hosts`, the hops of the user's profile, are not looked at once it has been stopped.
   Chain(loop::Loop& loop, HopGraph& graph, const std::vector<Host>& hosts, ChainUser user, LaneRoute lane,
         ChainObserver& observer);
   ~Chain() override;

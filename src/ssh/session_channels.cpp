@@ -112,9 +112,8 @@ void Session::settle_openings() {
       // Opened and closed again within one pump counts as opened: the close is told next.
       const bool wanted = channel->user_ != nullptr;
       channel->phase_ = wanted ? Channel::Phase::open : Channel::Phase::closing;
-      // libssh opens with 64,000 bytes. On a long link the first round trips would carry no more; on a short one an answer
-      // that is longer would wait in the middle for a delayed acknowledgement between the servers. One that nobody wants
-      // any more needs it as well: libssh must have no reason to open it after our CLOSE.
+      // libssh opens with 64,000 bytes, and the first round trip would carry no more. One that nobody wants any more needs
+      // it as well: libssh must have no reason to open it after our CLOSE.
       if (!fixed_window()) channel->open_window();
       if (!wanted || channel->remote_eof_ || channel->remote_closed_) channel->flag();
       if (wanted) channel->user_->channel_opened();

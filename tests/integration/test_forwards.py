@@ -10,6 +10,7 @@ from support.lab import Lab, Tunnel
 from support.ports import free_port
 from support.stream import receive_exactly
 from support.transfers import assert_echoes, assert_moves_both_ways
+from support.wait import wait_until
 
 IPV6_LOOPBACK = os.path.exists("/proc/net/if_inet6") and "lo" in open("/proc/net/if_inet6").read().split()
 
@@ -94,6 +95,16 @@ def test_port_0_is_chosen_by_the_system_and_stays_while_the_daemon_lives(lab: La
     assert_echoes(tunnel)
     with tunnel.connect() as client:
         tunnel.up()  # asks for nothing new
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        down = lab.tunneld.start("down", "demo", "--drain=20s")
+        wait_until(lambda: tunnel.status()["state"] == "draining", 5, "it waits for the client")
+        tunnel.up()
+        down.communicate(timeout=20)
+        assert down.returncode != 0, "it is up again"
+    assert tunnel.status()["forwards"][0]["listen"] == listen
+    with tunnel.connect() as client:
+        tunnel.up("--port", f"echo={port}")  # which it has
         client.sendall(b"x")
         assert client.recv(1) == b"x"
     lab.tunneld.ok("down", "demo")

@@ -8,7 +8,7 @@ from typing import Sequence
 import pytest
 from support import targets
 from support.lab import Lab, Tunnel
-from support.process import children_of, send_signal
+from support.process import alive, children_of, send_signal
 from support.scale import MB, MIB, patience
 from support.sshd import Sshd, SshServer
 from support.stream import ends_with, pattern_bytes, receive_exactly, reset, send_pattern
@@ -408,3 +408,20 @@ def test_restart_gives_new_lanes_too_though_another_profile_shares_the_old(lab: 
         with BulkStream(work), client_of_a_lane(work):
             assert lanes(work) == [2, 2] and logins(bastion) == [4]
         assert_talks(staying)
+
+
+@pytest.mark.sanitized
+def test_a_daemon_that_is_to_end_while_a_lane_opens_ends_in_order(lab: Lab) -> None:
+    server = lab.sshd()
+    busy = lab.profile("busy", [server], {"endless": lab.target(targets.endless)})
+    waiting = lab.profile("waiting", [server], {"echo": lab.target(targets.echo)}, on_demand=True)
+    busy.up()
+    waiting.up()
+    pid = lab.tunneld.pid
+    with BulkStream(busy):
+        send_signal(pid, signal.SIGSTOP)
+        with waiting.connect():  # which needs a lane, as the session that both share is busy
+            send_signal(pid, signal.SIGTERM)
+            send_signal(pid, signal.SIGCONT)
+            wait_until(lambda: not alive(pid), 10, "the daemon has ended")
+    assert lab.tunneld.log().endswith("tunneld ended")

@@ -82,7 +82,7 @@ def _pg_dump(tool: Tool) -> dict[str, float]:
 
 
 def answers() -> Generator[Row, None, None]:
-    """Of one client."""
+    """One client, whose results are longer than a packet of TCP or SSH."""
     with ExitStack() as stack:
         lab = new_lab(stack)
         server = lab.postgres()

@@ -8,7 +8,6 @@ namespace {
 constexpr std::uint64_t kNow = 1'000'000'000;
 constexpr std::uint64_t kShortRtt = 300;
 constexpr std::uint64_t kLongRtt = 100'000;
-constexpr std::uint64_t kLongAnswer = 2 * kBytesANudge;
 
 TEST(NudgePolicy, WaitsForALullAfterTheLastThatCame) {
   NudgePolicy policy;
@@ -34,13 +33,6 @@ TEST(NudgePolicy, NothingIsDueOnceSomethingElseHasBeenSent) {
   EXPECT_EQ(policy.due_in_us(kNow + 2 * kLullUs, 8, kShortRtt), 0);
 }
 
-TEST(NudgePolicy, OneIsEnough) {
-  NudgePolicy policy;
-  policy.heard(kNow, 100, 7);
-  policy.nudged(kNow + kLullUs);
-  EXPECT_EQ(policy.due_in_us(kNow + 2 * kLullUs, 8, kShortRtt), std::nullopt);
-}
-
 TEST(NudgePolicy, TheNextOfALittleWaitsARoundTrip) {
   NudgePolicy policy;
   policy.nudged(kNow);
@@ -59,8 +51,13 @@ TEST(NudgePolicy, NotLongerThanTheWaitThatItSaves) {
 TEST(NudgePolicy, TheNextOfMuchDoesNotWait) {
   NudgePolicy policy;
   policy.nudged(kNow);
-  policy.heard(kNow + 1, kLongAnswer, 7);
+  policy.heard(kNow + 1, kBytesANudge - 1, 7);
+  EXPECT_EQ(policy.due_in_us(kNow + 1 + kLullUs, 7, kLongRtt), kMostBetweenNudgesUs - 1 - kLullUs);
+  policy.heard(kNow + 1, 1, 7);  // all that has come since counts
   EXPECT_EQ(policy.due_in_us(kNow + 1 + kLullUs, 7, kLongRtt), 0);
+  policy.nudged(kNow + 1 + kLullUs);
+  policy.heard(kNow + 1 + kLullUs, 1, 8);  // and nothing that came before
+  EXPECT_GT(policy.due_in_us(kNow + 2 + 2 * kLullUs, 8, kLongRtt), 0);
 }
 
 // 290 segments a second, none of which is held back by anybody: 100 nudges and not 290.
