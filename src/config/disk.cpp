@@ -18,10 +18,6 @@
 namespace tunneld::config {
 namespace {
 
-tl::unexpected<Error> refuse(std::string message, std::string fix) {
-  return fail({ErrorCode::profile_invalid, std::move(message), {}, {}, std::move(fix)});
-}
-
 tl::unexpected<Error> refuse_errno(int number) {
   return refuse("cannot be read: " + std::string(std::strerror(number)),
                 "check the path and its permissions");

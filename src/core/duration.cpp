@@ -16,10 +16,6 @@ struct Unit {
 constexpr std::array<Unit, 4> kUnits{{{"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
 constexpr std::int64_t kLongestMs = std::int64_t{366} * 24 * 3'600'000;
 
-tl::unexpected<Error> refuse(std::string message, std::string fix) {
-  return fail({ErrorCode::profile_invalid, std::move(message), {}, {}, std::move(fix)});
-}
-
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }

@@ -9,10 +9,6 @@
 namespace tunneld {
 namespace {
 
-tl::unexpected<Error> refuse(std::string message, std::string fix) {
-  return fail({ErrorCode::profile_invalid, std::move(message), {}, {}, std::move(fix)});
-}
-
 // White space and controls beyond ASCII that a terminal hides or acts on: C1 controls, the spaces, zero-width
 // and bidirectional marks of U+2000 to U+206F, the ideographic space, the byte order mark.
 bool has_hidden_character(std::string_view text) {

@@ -39,7 +39,7 @@ Result<std::vector<std::string>> members(const Catalog& catalog, const std::stri
                      [&catalog](const std::string& member) { return !catalog.profiles.contains(member); });
     if (broken == group->second.end()) return group->second;
     const std::string message = "profile " + *broken + " of group @" + name + " has errors";
-    return fail({ErrorCode::profile_invalid, message, {}, {}, "see `tunneld check`"});
+    return refuse(message, "see `tunneld check`");
   }
   std::vector<std::string> found;
   std::set<std::string> known;

@@ -14,7 +14,7 @@ MEASURED = SCALE != "small"  # sanitizers keep freed memory and shadow what is u
 READER_BYTES = 1.75 * MIB  # libssh's receive window, and what is queued beside it
 WRITER_BYTES = 0.5 * MIB
 KEPT_BYTES = 16 * MIB  # what the allocator may keep for itself after a burst
-FURTHER_BYTES = scaled(normal=200 * MB, small=5 * MB)
+FURTHER_BYTES = scaled(normal=80 * MB, small=5 * MB, full=200 * MB)
 # Of the rate before. One sshd serves all 201 channels, and its loop grows with them, whoever the client is: `ssh -L -J`
 # falls to 0.58-0.65 here.
 FULL_SPEED = 0.5

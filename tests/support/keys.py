@@ -1,9 +1,12 @@
-"""Keys and certificates, made by ssh-keygen."""
+"""Keys and certificates in OpenSSH's formats."""
 import base64
 import hashlib
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 def fingerprint_of(public_line: str) -> str:
@@ -43,10 +46,25 @@ def _keygen(*args: str | Path) -> None:
     )
 
 
+def _write_ed25519(path: Path, comment: str) -> None:
+    """Without a process of its own: a test has four such keys or more."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_bytes(private)
+    path.with_name(path.name + ".pub").write_bytes(public + b" " + comment.encode() + b"\n")
+
+
 def make_key(folder: Path, name: str, kind: str = "ed25519", passphrase: str = "") -> Key:
     """`kind`: ed25519, ecdsa or rsa, as ssh-keygen -t takes it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
+    if kind == "ed25519" and not passphrase:
+        _write_ed25519(path, comment=name)
+        return Key(path)
     size = ["-b", "2048"] if kind == "rsa" else []
     _keygen("-t", kind, *size, "-N", passphrase, "-C", name, "-f", path)
     return Key(path)

@@ -14,7 +14,7 @@ from .scale import patience
 from .wait import wait_until
 
 LAB_VARIABLE = "TUNNELD_LAB"  # marks every process that a test started, however far it detached itself
-PASSED_ON = ("PATH", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
+PASSED_ON = ("PATH", "LANG", "ASAN_OPTIONS", "LSAN_OPTIONS")
 
 
 def binary() -> str:
@@ -155,13 +155,10 @@ class Tunneld:
 
     def shutdown(self) -> None:
         """Ends the daemon if one runs, and sees it gone."""
-        outcome = self.run("ps", "--json")
-        daemon = json.loads(outcome.out).get("daemon") if outcome.code == 0 and outcome.out else None
-        if not daemon or not daemon.get("pid"):
+        if not self.daemon_pids():
             return
-        pid = int(daemon["pid"])
         ended = self.run("shutdown")
-        wait_until(lambda: not alive(pid), patience(10), f"the daemon is gone after shutdown ({ended})")
+        wait_until(lambda: not self.daemon_pids(), patience(10), f"the daemon is gone after shutdown ({ended})")
         assert ended.code == 0, ended
 
     def close(self) -> None:

@@ -5,6 +5,8 @@
 #include <ostream>
 #include <string>
 
+#include "unit/core/lane_asks.h"
+
 namespace tunneld {
 
 void PrintTo(const LaneChoice& choice, std::ostream* out) {
@@ -15,13 +17,7 @@ void PrintTo(const LaneChoice& choice, std::ostream* out) {
 namespace {
 
 constexpr LaneLimits kLimits;
-constexpr std::size_t kFull = kLimits.channels_per_lane;
 constexpr std::size_t kCrowded = 192;
-constexpr std::uint64_t kMinuteMs = 60'000;
-
-constexpr LaneAsk kAsk;
-constexpr LaneAsk kMayNotOpen{false, true};
-constexpr LaneAsk kMayNotWait{true, false};
 
 Lane quiet(std::size_t channels) {
   return {LaneState::ready, channels, false, 0};

@@ -7,16 +7,10 @@
 #include <utility>
 
 #include "core/lane_policy.h"
+#include "unit/core/lane_asks.h"
 
 namespace tunneld {
 namespace {
-
-constexpr std::size_t kFull = LaneLimits{}.channels_per_lane;
-constexpr std::uint64_t kMinuteMs = 60'000;
-
-constexpr LaneAsk kAsk;
-constexpr LaneAsk kMayNotOpen{false, true};
-constexpr LaneAsk kMayNotWait{true, false};
 
 // Does what the policy says, and checks that it may be done.
 class Lanes {
