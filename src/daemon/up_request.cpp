@@ -65,6 +65,7 @@ void name_profile_on_port(TunnelSet& tunnels, const Tunnel& tunnel, Error& error
           continue;
         error.cause = "the profile " + other->profile().name + " listens there (forward " + held->forward().name + ")";
         error.fix = "take that one down: tunneld down " + other->profile().name + "; or choose another listen address";
+        if (listen.kind == Endpoint::Kind::tcp) error.fix += " (for once: --port " + error.where.forward + "=N)";
       }
     }
   }

@@ -36,7 +36,7 @@ Error listen_error(const Endpoint& endpoint, int error_number) {
                 is_socket(endpoint.path) ? "another process listens there" : "something that is no socket lies there",
                 "end that process or move the file away, or choose another path"};
       return {ErrorCode::port_in_use, where + " is already in use", {}, "another process listens there",
-              "end that process, or choose another listen address: --port FORWARD=N"};
+              "end that process, or choose another listen address"};
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
       return {ErrorCode::address_not_local, "cannot listen on " + where + ": that is no address of this machine", {},

@@ -26,6 +26,8 @@ Result<void> LocalForward::listen() {
     Error error = listener.error();
     error.where.forward = forward_.name;
     error.where.position = to_string(forward_.position);
+    if (error.code == ErrorCode::port_in_use && endpoint.kind == Endpoint::Kind::tcp)
+      error.fix += " (for once: --port " + forward_.name + "=N)";
     return fail(std::move(error));
   }
   listener_ = std::move(*listener);

@@ -41,6 +41,9 @@ def test_a_taken_port_is_named_with_its_owner_and_free_again_it_works(lab: Lab) 
         name = Path("/proc/self/comm").read_text().strip()
         assert_error(outcome, "E-PORT-IN-USE", f"127.0.0.1:{tunnel.port}", str(os.getpid()), name)
         assert "forward echo" in outcome.text, outcome
+        assert "--port echo=N" in outcome.text, outcome
+        tunnel.up("--port", "echo=0")
+        tunnel.lab.tunneld.ok("down", "demo")
     assert_works_after_mending(lab, tunnel, lab.tunneld.pid)
 
 
@@ -52,6 +55,7 @@ def test_a_port_that_another_profile_holds_is_named(lab: Lab) -> None:
     lab.save()
     outcome = other.fails(PORT_TAKEN)
     assert_error(outcome, "E-PORT-IN-USE", f"127.0.0.1:{tunnel.port}", str(lab.tunneld.pid), profile="other")
+    assert "tunneld down demo" in outcome.text and "--port echo=N" in outcome.text, outcome
     assert_echoes(tunnel)
 
 
