@@ -50,12 +50,12 @@ def test_a_taken_port_is_named_with_its_owner_and_free_again_it_works(lab: Lab) 
 def test_a_port_that_another_profile_holds_is_named(lab: Lab) -> None:
     tunnel = echo_tunnel(lab)
     tunnel.up()
-    other = lab.profile("other", ["bastion"], {"echo": lab.target(targets.echo)})
-    lab.profiles["other"]["forwards"]["echo"]["listen"] = f"127.0.0.1:{tunnel.port}"
+    other = lab.profile("other", ["bastion"], {"further": lab.target(targets.echo)})
+    lab.profiles["other"]["forwards"]["further"]["listen"] = f"127.0.0.1:{tunnel.port}"
     lab.save()
     outcome = other.fails(PORT_TAKEN)
     assert_error(outcome, "E-PORT-IN-USE", f"127.0.0.1:{tunnel.port}", str(lab.tunneld.pid), profile="other")
-    assert "tunneld down demo" in outcome.text and "--port echo=N" in outcome.text, outcome
+    assert "tunneld down demo" in outcome.text and "--port further=N" in outcome.text, outcome
     assert_echoes(tunnel)
 
 

@@ -50,7 +50,7 @@ def link(pid: int, name: str) -> str:
 def _environment(pid: int) -> list[bytes]:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:  # it has ended
+    except OSError:  # it has ended, or is not ours to read
         return []
 
 

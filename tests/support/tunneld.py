@@ -155,10 +155,13 @@ class Tunneld:
 
     def shutdown(self) -> None:
         """Ends the daemon if one runs, and sees it gone."""
-        if not self.daemon_pids():
+        outcome = self.run("ps", "--json")
+        daemon = json.loads(outcome.out).get("daemon") if outcome.code == 0 and outcome.out else None
+        if not daemon or not daemon.get("pid"):
             return
+        pid = int(daemon["pid"])
         ended = self.run("shutdown")
-        wait_until(lambda: not self.daemon_pids(), patience(10), f"the daemon is gone after shutdown ({ended})")
+        wait_until(lambda: not alive(pid), patience(10), f"the daemon is gone after shutdown ({ended})")
         assert ended.code == 0, ended
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ def wait_until(condition: Callable[[], T], within: float = 10, what: str = "") -
             return value
         if now >= deadline:
             raise AssertionError(f"never came true within {within} s: {what or condition}; last: {value!r}")
-        time.sleep(max(POLL_SECONDS, now - asked))  # leaves half of a processor to what is waited for
+        time.sleep(max(POLL_SECONDS, min(now - asked, deadline - now)))  # leaves half of a processor to what is waited for
 
 
 def wait_until_steady(value: Callable[[], float], for_seconds: float = 1, within: float = 30) -> float:
