@@ -14,9 +14,9 @@ TOOLS = ("tunneld", "ssh", "ssh default", "dbclient", "direct")
 HEAD = ["part", "what", *TOOLS, "tunneld / ssh", "wanted", "holds", "of"]
 TEXT = f"""# tunneld and OpenSSH's client, side by side
 
-Made by `tests/bench/run`. The tools stand over the same sshd servers (for throughput three sets of them) on one machine and are measured in turn; each
-figure is the median of as many measurements as the column `of` says (`direct` over a long link: 1). Only the ratios mean
-something on another machine.
+Made by `tests/bench/run`. The tools stand over the same sshd servers on one machine (for throughput over three sets of
+them) and are measured in turn; each figure is the median of as many measurements as the column `of` says (`direct` over
+a long link: 1). Only the ratios mean something on another machine.
 
 - `ssh`: `ssh -N -L ... -J ...` with tunneld's cipher ({CIPHER}), so that tools are compared and not ciphers
 - `ssh default`: the same with the cipher it prefers itself
