@@ -27,6 +27,13 @@ bool same_work(Profile a, Profile b) {
   return a == b;
 }
 
+// Where a forward listens; 0 while it does not.
+std::uint16_t port_of(const Tunnel& tunnel, const std::string& name) {
+  for (const auto& forward : tunnel.forwards())
+    if (forward->forward().name == name && forward->listening()) return forward->listen_endpoint().port;
+  return 0;
+}
+
 }  // namespace
 
 Tunnel& TunnelSet::want(Profile profile, const CallerSetting& caller, TunnelObserver& waiter) {
@@ -155,14 +162,18 @@ void TunnelSet::trim() { ::malloc_trim(0); }
 
 void TunnelSet::remember_ports(const Tunnel& tunnel) {
   for (const auto& forward : tunnel.forwards())
-    if (forward->listening() && forward->listen_endpoint().kind == Endpoint::Kind::tcp)
+    if (forward->listening() && forward->forward().listen.kind == Endpoint::Kind::tcp && forward->forward().listen.port == 0)
       ports_[{tunnel.profile().name, forward->forward().name}] = forward->listen_endpoint().port;
 }
 
 Profile TunnelSet::with_ports(Profile profile) const {
+  const auto entry = entries_.find(profile.name);
+  const Tunnel* tunnel = entry == entries_.end() ? nullptr : entry->second.tunnel.get();
   for (Forward& forward : profile.forwards) {
     if (forward.listen.kind != Endpoint::Kind::tcp || forward.listen.port != 0) continue;
-    if (const auto known = ports_.find({profile.name, forward.name}); known != ports_.end())
+    if (const std::uint16_t port = tunnel == nullptr ? 0 : port_of(*tunnel, forward.name); port != 0)
+      forward.listen.port = port;
+    else if (const auto known = ports_.find({profile.name, forward.name}); known != ports_.end())
       forward.listen.port = known->second;
   }
   return profile;

@@ -47,7 +47,8 @@ class TunnelSet : private TunnelObserver {
   void drop_if_unwanted(const std::string& name, ssh::AfterUse after);
   void bring_down(Tunnel& tunnel, std::uint64_t drain_ms, ssh::AfterUse after);
   void remember_ports(const Tunnel& tunnel);
-  Profile with_ports(Profile profile) const;  // where the profile leaves them open and one is known
+  // Where the profile leaves them open, and the tunnel that is up listens on one, or one was chosen before.
+  Profile with_ports(Profile profile) const;
   std::vector<TunnelObserver*> waiters_of(const Tunnel& tunnel) const;
   void trim_memory_soon();
   void trim();
@@ -55,7 +56,7 @@ class TunnelSet : private TunnelObserver {
   TunnelServices services_;
   loop::Timer trim_{services_.loop, [this] { trim(); }};  // before the tunnels, whose end may still start it
   std::map<std::string, Entry> entries_;
-  // Ports that forwards listened on: one that asks for port 0 gets the same again while the daemon lives.
+  // Ports that the system has chosen: a forward that asks for port 0 gets the same again while the daemon lives.
   std::map<std::pair<std::string, std::string>, std::uint16_t> ports_;
 };
 

@@ -34,6 +34,8 @@ def listen_on(lab: Lab, address: str) -> None:
 @pytest.mark.sanitized
 def test_a_taken_port_is_named_with_its_owner_and_free_again_it_works(lab: Lab) -> None:
     tunnel = echo_tunnel(lab)
+    tunnel.up()
+    lab.tunneld.ok("down", "demo")
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", tunnel.port))
         squatter.listen()
@@ -42,8 +44,8 @@ def test_a_taken_port_is_named_with_its_owner_and_free_again_it_works(lab: Lab) 
         assert_error(outcome, "E-PORT-IN-USE", f"127.0.0.1:{tunnel.port}", str(os.getpid()), name)
         assert "forward echo" in outcome.text, outcome
         assert "--port echo=N" in outcome.text, outcome
-        tunnel.up("--port", "echo=0")
-        tunnel.lab.tunneld.ok("down", "demo")
+        tunnel.up("--port", "echo=0")  # not the one that it had
+        lab.tunneld.ok("down", "demo")
     assert_works_after_mending(lab, tunnel, lab.tunneld.pid)
 
 
