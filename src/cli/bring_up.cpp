@@ -1,5 +1,6 @@
 #include "cli/bring_up.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "cli/conversation.h"
@@ -107,6 +108,22 @@ PortsOption parse_ports(const std::vector<std::string>& entries) {
     option.ports[entry.substr(0, equals)] = port;
   }
   return option;
+}
+
+std::string mistake_in_ports(const config::LoadResult& loaded, const UpRequest& request) {
+  if (request.ports.empty()) return "";
+  if (request.names.size() != 1) return "--port needs exactly one profile";
+  const Profile& profile = loaded.catalog.profiles.at(request.names.front());
+  std::vector<std::string> known;
+  for (const Forward& forward : profile.forwards) {
+    known.push_back(forward.name);
+    if (request.ports.contains(forward.name) && forward.listen.kind == Endpoint::Kind::unix_socket)
+      return profile.name + "'s forward " + forward.name + " listens on " + to_string(forward.listen) + ", which has no port";
+  }
+  for (const auto& [name, port] : request.ports)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return profile.name + " has no forward " + name + "; it has " + join(known, ", ");
+  return "";
 }
 
 Json up_args(const UpRequest& request, const config::LoadResult& loaded, const Context& context,

@@ -41,6 +41,9 @@ struct PortsOption {
 };
 PortsOption parse_ports(const std::vector<std::string>& entries);
 
+// What is wrong with the request's ports: a forward that its one profile does not have, say. Empty when all is well.
+std::string mistake_in_ports(const config::LoadResult& loaded, const UpRequest& request);
+
 // CONTROL.md's args of `up`.
 control::Json up_args(const UpRequest& request, const config::LoadResult& loaded, const Context& context,
                       bool interactive);

@@ -18,7 +18,7 @@ using control::Json;
 struct DownOptions {
   std::vector<std::string> names;
   bool all = false;
-  std::string drain = "0s";
+  std::string drain = "5s";
 };
 
 Result<std::vector<std::string>> names_up(Client& client, Interrupts& interrupts) {
@@ -67,6 +67,8 @@ void show_event(const Json& event, const Context& context) {
     const Json* error = control::find(event, "error");
     report(control::error_from_json(error ? *error : Json::object()), context);
   }
+  if (kind == "profile_draining" && context.progress != ProgressMode::quiet)
+    write_err(draining_line(event) + "\n");
   if (kind == "profile_down" && context.progress != ProgressMode::quiet)
     for (const std::string& line : down_lines(event)) write_err(line + "\n");
 }
@@ -119,7 +121,7 @@ int run_down(const DownOptions& options, const Context& context) {
 
 void add_down(CLI::App& app, Commands& commands) {
   CLI::App* command = app.add_subcommand("down", "Close profiles; says which clients were connected");
-  command->footer("Examples:\n  tunneld down prod-db\n  tunneld down --all --drain 5s");
+  command->footer("Examples:\n  tunneld down prod-db\n  tunneld down --all --drain 0s        closes connections at once");
   auto options = std::make_shared<DownOptions>();
   command->add_option("NAME", options->names, "Profiles, @groups, @tags or globs")->type_name("");
   command->add_flag("--all", options->all, "Close everything");

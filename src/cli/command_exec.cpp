@@ -66,6 +66,8 @@ int run_exec(const ExecOptions& options, const std::vector<std::string>& command
     return report_usage("exec takes one profile; " + options.name + " names " + join(selection.names, ", "),
                         hint, context);
   request.names = std::move(selection.names);
+  if (const std::string mistake = mistake_in_ports(loaded, request); !mistake.empty())
+    return report_usage(mistake, hint, context);
 
   auto client = connect_or_start(context);
   if (!client) return report(client.error(), context);
@@ -91,15 +93,14 @@ void add_exec(CLI::App& app, Commands& commands, const std::vector<std::string>&
       "  tunneld exec prod-db -- pg_dump -U app orders\n"
       "  tunneld exec prod-db sh -c 'nc -z $TUNNELD_HOST $TUNNELD_PORT'");
   auto options = std::make_shared<ExecOptions>();
-  command->add_option("NAME", options->name, "The profile")->type_name("")->type_name("")->required();
+  command->add_option("NAME", options->name, "The profile")->type_name("")->required();
   // For the help text: arguments.h has taken CMD away before the parser looks.
   command->add_option("CMD", options->unseen, "The command and its arguments; \"--\" may stand before it")
       ->type_name("");
   command->add_option("--wait", options->wait, "Give up after this long if the profile does not come up")
       ->type_name("DURATION")
-      ->type_name("DURATION")
       ->capture_default_str();
-  command->add_option("--port", options->ports, "Listen on another port: FORWARD=PORT (0: any free one)")
+  command->add_option("--port", options->ports, "Listen on another port: FORWARD=PORT (0: any, or the one that it has)")
       ->type_name("FORWARD=PORT")
       ->allow_extra_args(false);
   command->add_flag("--no-input", options->no_input, "Ask nothing; fail where a question would be");

@@ -99,7 +99,7 @@ void add_logs(CLI::App& app, Commands& commands) {
   auto options = std::make_shared<LogsOptions>();
   command->add_option("NAME", options->name, "Only the lines of this profile")->type_name("");
   command->add_flag("-f,--follow", options->follow, "Go on with what is added, until Ctrl-C");
-  command->add_option("--since", options->since, "Only the lines of this last time (90s, 10m, 2h, 1d)")
+  command->add_option("--since", options->since, "Only the lines of this last time (90s, 10m, 2h, 24h)")
       ->type_name("DURATION");
   command->add_option("-n,--lines", options->count, "At most this many lines, the last ones")
       ->check(CLI::Range(0, kMostLines).description(""))

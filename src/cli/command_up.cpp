@@ -1,6 +1,4 @@
 // `up` and `restart`.
-#include <algorithm>
-
 #include "cli/bring_up.h"
 #include "cli/commands.h"
 #include "cli/interrupts.h"
@@ -19,7 +17,8 @@ constexpr const char* kUpExamples =
     "  tunneld up prod-db --port postgres=0    listen on a port that the system chooses\n"
     "\n"
     "It ends when every forward listens and the chain of hops stands; the tunnels stay\n"
-    "open until \"tunneld down\". Running it again changes nothing.";
+    "open until \"tunneld down\". Running it again changes nothing, unless the file or --port\n"
+    "says something else than before: then the profile is closed and starts anew.";
 
 struct UpOptions {
   std::vector<std::string> names;
@@ -33,23 +32,10 @@ void add_options(CLI::App& command, UpOptions& options) {
   command.add_option("--wait", options.wait, "Give up after this long (500ms, 30s, 2m)")
       ->type_name("DURATION")
       ->capture_default_str();
-  command.add_option("--port", options.ports, "Listen on another port: FORWARD=PORT (0: any free one)")
+  command.add_option("--port", options.ports, "Listen on another port: FORWARD=PORT (0: any, or the one that it has)")
       ->type_name("FORWARD=PORT")
       ->allow_extra_args(false);
   command.add_flag("--no-input", options.no_input, "Ask nothing; fail where a question would be");
-}
-
-// --port with a forward that the one profile does not have; empty when all is well.
-std::string unknown_forward(const config::LoadResult& loaded, const UpRequest& request) {
-  if (request.ports.empty()) return "";
-  if (request.names.size() != 1) return "--port needs exactly one profile";
-  const Profile& profile = loaded.catalog.profiles.at(request.names.front());
-  std::vector<std::string> known;
-  for (const Forward& forward : profile.forwards) known.push_back(forward.name);
-  for (const auto& [name, port] : request.ports)
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      return profile.name + " has no forward " + name + "; it has " + join(known, ", ");
-  return "";
 }
 
 Result<std::optional<Client>> start_if_needed(const Context& context) {
@@ -72,7 +58,7 @@ int run_up(const std::string& verb, const UpOptions& options, const Context& con
   Selection selection = choose_profiles(loaded, options.names, context);
   if (selection.exit_code != 0) return selection.exit_code;
   request.names = std::move(selection.names);
-  if (const std::string error = unknown_forward(loaded, request); !error.empty())
+  if (const std::string error = mistake_in_ports(loaded, request); !error.empty())
     return report_usage(error, hint, context);
 
   auto client = verb == "restart" ? connect_if_running(context) : start_if_needed(context);
@@ -99,7 +85,7 @@ void add_up(CLI::App& app, Commands& commands) {
 }
 
 void add_restart(CLI::App& app, Commands& commands) {
-  add_verb(app, commands, "restart", "Close profiles and bring them up again, keeping their ports",
+  add_verb(app, commands, "restart", "Close profiles and bring them up again, with new sessions; the listeners stay",
            "Example:\n  tunneld restart prod-db");
 }
 

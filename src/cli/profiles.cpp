@@ -49,17 +49,15 @@ std::set<std::string> broken_files(const config::LoadResult& loaded) {
   return files;
 }
 
-// Files with mistakes that concern this name: those that had a say in its profile; for a name that is not in
-// the catalog those that mention it, as far as can be told from a file that is broken.
+// Files with mistakes for which this name cannot be had: none for a profile of the catalog; otherwise those that mention
+// it, as far as can be told from a file that is broken.
 std::set<std::string> guilty_files(const config::LoadResult& loaded, const std::string& name) {
+  if (loaded.catalog.profiles.contains(name)) return {};
   const std::set<std::string> broken = broken_files(loaded);
-  const auto profile = loaded.catalog.profiles.find(name);
   const std::string word = name.starts_with('@') ? name.substr(1) : name;
   std::set<std::string> guilty;
   for (const std::string& file : broken)
-    if (profile != loaded.catalog.profiles.end() ? profile->second.files.contains(file)
-                                                 : file_mentions(file, word))
-      guilty.insert(file);
+    if (file_mentions(file, word)) guilty.insert(file);
   // It was left out for a mistake in another file, of its host say.
   return guilty.empty() && loaded.left_out.contains(name) ? broken : guilty;
 }

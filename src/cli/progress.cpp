@@ -73,6 +73,12 @@ std::vector<std::string> Progress::drop_steps_of(const std::string& profile) {
   return lines;
 }
 
+std::string draining_line(const control::Json& event) {
+  const Milliseconds most(control::get_integer(event, "drain_ms").value_or(0));
+  return clean(event, "profile") + ": waits up to " + duration_text(most) + " for " +
+         count_text(control::get_integer(event, "connections").value_or(0), "connection") + " to end";
+}
+
 std::vector<std::string> down_lines(const control::Json& event) {
   std::vector<std::string> lines;
   const std::string profile = clean(event, "profile");

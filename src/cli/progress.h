@@ -44,6 +44,9 @@ class Progress {
   std::vector<Step> running_;  // in the order they began
 };
 
+// "prod-db: waits up to 5 s for 2 connections to end", of a `profile_draining` event.
+std::string draining_line(const control::Json& event);
+
 // The lines of a `profile_down` event: the clients that were connected, then "prod-db is down".
 std::vector<std::string> down_lines(const control::Json& event);
 

@@ -14,7 +14,7 @@ struct Unit {
   std::int64_t milliseconds;
 };
 constexpr std::array<Unit, 4> kUnits{{{"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
-constexpr std::int64_t kLongestMs = std::int64_t{366} * 24 * 3'600'000;
+constexpr std::int64_t kLongestMs = kLongestDuration.count();
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';

@@ -3,6 +3,7 @@
 
 #include <tunneld/profile.h>
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -10,9 +11,11 @@
 
 namespace tunneld {
 
-// Whole numbers with the units h, m, s, ms, each at most once and in this order. "never" is no value. A year
-// is the longest, which leaves every sum of durations far from overflow. Errors (code profile_invalid) carry
-// message and fix.
+// A year, which leaves every sum of durations far from overflow.
+constexpr Milliseconds kLongestDuration{std::int64_t{366} * 24 * 3'600'000};
+
+// Whole numbers with the units h, m, s, ms, each at most once and in this order; kLongestDuration at most. "never" is
+// no value. Errors (code profile_invalid) carry message and fix.
 Result<std::optional<Milliseconds>> parse_duration(std::string_view text);
 
 }  // namespace tunneld

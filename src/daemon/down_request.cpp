@@ -2,13 +2,14 @@
 
 #include <utility>
 
+#include "core/duration.h"
+
 namespace tunneld::daemon {
 namespace {
 
 using control::Json;
 using Kind = control::Reply::Kind;
 
-constexpr std::int64_t kMaxDrainMs = 3600LL * 1000;
 constexpr std::int64_t kDefaultDrainMs = 5'000;
 
 }  // namespace
@@ -43,8 +44,14 @@ void DownRequest::start() {
 }
 
 void DownRequest::begin(Tunnel& tunnel) {
-  const std::int64_t drain_ms = control::get_integer_in(args_, "drain_ms", 0, kMaxDrainMs, kDefaultDrainMs);
-  tunnels_.take_down(tunnel.profile().name, static_cast<std::uint64_t>(drain_ms), *this);
+  const std::int64_t drain_ms = control::get_integer_in(args_, "drain_ms", 0, kLongestDuration.count(), kDefaultDrainMs);
+  const std::string name = tunnel.profile().name;
+  if (drain_ms > 0 && tunnel.serves_clients())
+    replies_.send(Kind::event, {{"kind", "profile_draining"},
+                                {"profile", name},
+                                {"connections", tunnel.connections()},
+                                {"drain_ms", drain_ms}});
+  tunnels_.take_down(name, static_cast<std::uint64_t>(drain_ms), *this);
 }
 
 Json DownRequest::clients_of(const Tunnel& tunnel) {

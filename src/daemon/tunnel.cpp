@@ -205,9 +205,8 @@ void Tunnel::begin_drain() {
   retry_at_ms_ = 0;
   rebind_.stop();
   for (const auto& forward : forwards_) forward->stop_listening();
-  const bool nobody = connections() == 0 || !chain_ || !chain_->ready();
   // By the timer in either case: the caller has still to hear that the draining has begun.
-  drain_.start(nobody ? 0 : drain_ms_);
+  drain_.start(serves_clients() ? drain_ms_ : 0);
 }
 
 void Tunnel::close_all() {

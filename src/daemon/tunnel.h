@@ -94,6 +94,8 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::size_t sessions_to(std::size_t hop) const;
   const std::vector<std::unique_ptr<forward::LocalForward>>& forwards() const { return forwards_; }
   std::size_t connections() const;
+  // Whether down() has something to wait for: clients that the chain serves.
+  bool serves_clients() const { return connections() > 0 && chain_ && chain_->ready(); }
 
  private:
   void chain_progress(int number, const Host& host, const ssh::HopProgress& progress) override;

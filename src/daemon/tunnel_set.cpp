@@ -10,10 +10,28 @@ namespace {
 // Memory that buffers of ended clients leave with the allocator is given back this long after the last of them.
 constexpr std::uint64_t kTrimDelayMs = 500;
 
-// Whether two definitions, with ports chosen for both, ask for the same work: where they stand in which files does not
-// matter.
-bool same_work(Profile a, Profile b) {
-  for (Profile* profile : {&a, &b}) {
+bool leaves_port_open(const Forward& forward) {
+  return forward.listen.kind == Endpoint::Kind::tcp && forward.listen.port == 0;
+}
+
+// What the tunnel works from, with the ports that it listens on.
+Profile definition_of(const Tunnel& tunnel) {
+  Profile profile = tunnel.profile();
+  for (std::size_t i = 0; i < profile.forwards.size(); ++i)
+    if (leaves_port_open(profile.forwards[i]))
+      profile.forwards[i].listen.port = tunnel.forwards()[i]->listen_endpoint().port;
+  return profile;
+}
+
+// Whether the tunnel does what this profile asks for. Any port will do where it leaves one open; where it stands in which
+// files does not matter.
+bool does_the_work(const Tunnel& tunnel, Profile wanted) {
+  Profile present = definition_of(tunnel);
+  for (Forward& forward : wanted.forwards)
+    for (const Forward& other : present.forwards)
+      if (leaves_port_open(forward) && other.name == forward.name && other.listen.kind == Endpoint::Kind::tcp)
+        forward.listen.port = other.listen.port;
+  for (Profile* profile : {&present, &wanted}) {
     profile->position = {};
     profile->files.clear();
     profile->description.clear();
@@ -24,34 +42,43 @@ bool same_work(Profile a, Profile b) {
     }
     for (Forward& forward : profile->forwards) forward.position = {};
   }
-  return a == b;
+  return present == wanted;
 }
 
-// Where a forward listens; 0 while it does not.
-std::uint16_t port_of(const Tunnel& tunnel, const std::string& name) {
-  for (const auto& forward : tunnel.forwards())
-    if (forward->forward().name == name && forward->listening()) return forward->listen_endpoint().port;
-  return 0;
+bool has_clients_to_serve(const Tunnel& tunnel) {
+  return tunnel.state() == TunnelState::up || tunnel.state() == TunnelState::degraded;
 }
 
 }  // namespace
 
-Tunnel& TunnelSet::want(Profile profile, const CallerSetting& caller, TunnelObserver& waiter) {
-  profile = with_ports(std::move(profile));
+Tunnel& TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSetting& caller,
+                        TunnelObserver& waiter) {
   Entry& entry = entries_[profile.name];
+  if (claim != Claim::up) ports.insert(entry.ports.begin(), entry.ports.end());
+  for (Forward& forward : profile.forwards)
+    if (const auto port = ports.find(forward.name); port != ports.end()) forward.listen.port = port->second;
+  bool stays = entry.tunnel && does_the_work(*entry.tunnel, profile);
+  if (entry.tunnel && !stays && claim == Claim::lease && has_clients_to_serve(*entry.tunnel)) {
+    services_.log.info(profile.name, "the profile has changed: exec uses it as it stands, up takes the change over");
+    stays = true;
+  } else {
+    entry.ports = std::move(ports);
+  }
   std::unique_ptr<Tunnel> replaced;
   std::vector<TunnelObserver*> its_waiters;
-  if (entry.tunnel && !same_work(with_ports(entry.tunnel->profile()), profile)) {
+  if (entry.tunnel && !stays) {
     services_.log.info(profile.name, "the profile has changed: it starts anew");
+    remember_ports(*entry.tunnel);
     entry.tunnel->close();
     replaced = std::move(entry.tunnel);
     its_waiters.swap(entry.waiters);
-    entry.kept = false;  // until the new one has come up
+    if (claim != Claim::lease) entry.kept = false;  // until the new one has come up
   }
   if (entry.tunnel) {
     entry.tunnel->set_caller(caller);
   } else {
     entry.tunnel = std::make_unique<Tunnel>(services_, std::move(profile), caller, static_cast<TunnelObserver&>(*this));
+    suggest_ports(*entry.tunnel);
   }
   entry.waiters.push_back(&waiter);
   Tunnel& tunnel = *entry.tunnel;
@@ -91,8 +118,8 @@ void TunnelSet::release(const std::string& name, TunnelObserver& waiter) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return;
   std::erase(found->second.waiters, &waiter);
-  // Whoever wanted it has it not: it could not be started, and would only swallow clients.
-  if (found->second.tunnel->state() == TunnelState::down)
+  // Whoever wanted it has it not, and nobody is about to: it could not be started, and would only swallow clients.
+  if (found->second.waiters.empty() && found->second.tunnel->state() == TunnelState::down)
     return bring_down(*found->second.tunnel, 0, ssh::AfterUse::close);
   drop_if_unwanted(name, ssh::AfterUse::close);
 }
@@ -162,21 +189,14 @@ void TunnelSet::trim() { ::malloc_trim(0); }
 
 void TunnelSet::remember_ports(const Tunnel& tunnel) {
   for (const auto& forward : tunnel.forwards())
-    if (forward->listening() && forward->forward().listen.kind == Endpoint::Kind::tcp && forward->forward().listen.port == 0)
+    if (forward->listening() && leaves_port_open(forward->forward()))
       ports_[{tunnel.profile().name, forward->forward().name}] = forward->listen_endpoint().port;
 }
 
-Profile TunnelSet::with_ports(Profile profile) const {
-  const auto entry = entries_.find(profile.name);
-  const Tunnel* tunnel = entry == entries_.end() ? nullptr : entry->second.tunnel.get();
-  for (Forward& forward : profile.forwards) {
-    if (forward.listen.kind != Endpoint::Kind::tcp || forward.listen.port != 0) continue;
-    if (const std::uint16_t port = tunnel == nullptr ? 0 : port_of(*tunnel, forward.name); port != 0)
-      forward.listen.port = port;
-    else if (const auto known = ports_.find({profile.name, forward.name}); known != ports_.end())
-      forward.listen.port = known->second;
-  }
-  return profile;
+void TunnelSet::suggest_ports(const Tunnel& tunnel) const {
+  for (const auto& forward : tunnel.forwards())
+    if (const auto known = ports_.find({tunnel.profile().name, forward->forward().name}); known != ports_.end())
+      forward->suggest_port(known->second);
 }
 
 }  // namespace tunneld::daemon

@@ -14,13 +14,22 @@
 
 namespace tunneld::daemon {
 
+// Who wants a tunnel, which decides what becomes of one that serves already and works from another definition.
+enum class Claim {
+  up,       // replaced
+  restart,  // replaced; ports given with an earlier `up` stay
+  lease,    // used as it stands, since its clients are others'
+};
+
+using Ports = std::map<std::string, std::uint16_t>;  // by forward; 0: any
+
 class TunnelSet : private TunnelObserver {
  public:
   explicit TunnelSet(const TunnelServices& services) : services_(services) {}
 
-  // The tunnel of this profile, made if there is none, replaced if it works from another definition. `waiter` keeps it
-  // until release().
-  Tunnel& want(Profile profile, const CallerSetting& caller, TunnelObserver& waiter);
+  // The tunnel of this profile, made if there is none, replaced if it works from another definition. `ports` go before
+  // the profile's listen ports. `waiter` keeps it until release().
+  Tunnel& want(Profile profile, Ports ports, Claim claim, const CallerSetting& caller, TunnelObserver& waiter);
   Tunnel* find(const std::string& name);
   std::vector<Tunnel*> all();
 
@@ -34,6 +43,7 @@ class TunnelSet : private TunnelObserver {
  private:
   struct Entry {
     std::unique_ptr<Tunnel> tunnel;
+    Ports ports;  // asked for with --port
     bool kept = false;
     std::set<std::uint64_t> leases;
     std::vector<TunnelObserver*> waiters;
@@ -47,8 +57,7 @@ class TunnelSet : private TunnelObserver {
   void drop_if_unwanted(const std::string& name, ssh::AfterUse after);
   void bring_down(Tunnel& tunnel, std::uint64_t drain_ms, ssh::AfterUse after);
   void remember_ports(const Tunnel& tunnel);
-  // Where the profile leaves them open, and the tunnel that is up listens on one, or one was chosen before.
-  Profile with_ports(Profile profile) const;
+  void suggest_ports(const Tunnel& tunnel) const;
   std::vector<TunnelObserver*> waiters_of(const Tunnel& tunnel) const;
   void trim_memory_soon();
   void trim();
@@ -56,7 +65,8 @@ class TunnelSet : private TunnelObserver {
   TunnelServices services_;
   loop::Timer trim_{services_.loop, [this] { trim(); }};  // before the tunnels, whose end may still start it
   std::map<std::string, Entry> entries_;
-  // Ports that the system has chosen: a forward that asks for port 0 gets the same again while the daemon lives.
+  // Ports that the system has chosen: a forward that asks for port 0 gets the same again while the daemon lives, unless
+  // it is taken by then.
   std::map<std::pair<std::string, std::string>, std::uint16_t> ports_;
 };
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "config/loader.h"
-#include "core/nearest.h"
+#include "core/duration.h"
 #include "core/sanitize.h"
 
 namespace tunneld::daemon {
@@ -15,7 +15,6 @@ namespace {
 using control::Json;
 using Kind = control::Reply::Kind;
 
-constexpr std::int64_t kMaxWaitMs = 24LL * 3600 * 1000;
 constexpr std::int64_t kDefaultWaitMs = 30'000;
 
 config::LoadResult load_profiles(const Json& args) {
@@ -89,6 +88,8 @@ UpRequest::UpRequest(TunnelSet& tunnels, loop::Loop& loop, const control::Reques
       restart_(request.verb == "restart"),
       interactive_(control::get_bool(request.args, "interactive")),
       lease_(control::get_bool(request.args, "lease")),
+      wait_ms_(static_cast<std::uint64_t>(
+          control::get_integer_in(request.args, "wait_ms", 0, kLongestDuration.count(), kDefaultWaitMs))),
       client_(client),
       replies_(replies),
       deadline_(loop, [this] { time_out(); }) {
@@ -117,14 +118,25 @@ void UpRequest::start() {
 }
 
 void UpRequest::begin(const std::string& name, const Profile& profile) {
-  Profile wanted = profile;
-  if (const Json* ports = control::find(args_, "ports"); ports != nullptr && ports->is_object()) {
-    for (Forward& forward : wanted.forwards)
-      if (const auto port = control::get_integer(*ports, forward.name); port && *port >= 0 && *port <= 65'535)
-        forward.listen.port = static_cast<std::uint16_t>(*port);
+  Ports ports;
+  if (const Json* given = control::find(args_, "ports"); given != nullptr && given->is_object()) {
+    for (const Forward& forward : profile.forwards)
+      if (const auto port = control::get_integer(*given, forward.name); port && *port >= 0 && *port <= 65'535)
+        ports[forward.name] = static_cast<std::uint16_t>(*port);
   }
+  const Claim claim = lease_ ? Claim::lease : restart_ ? Claim::restart : Claim::up;
   Tunnel& tunnel = tunnels_.want(
-      std::move(wanted), {control::get_string(args_, "home"), control::get_string(args_, "agent")}, *this);
+      profile, ports, claim, {control::get_string(args_, "home"), control::get_string(args_, "agent")}, *this);
+  // Others use it: it could not be moved there.
+  for (const auto& forward : tunnel.forwards()) {
+    const Endpoint listen = forward->listen_endpoint();
+    const auto port = ports.find(forward->forward().name);
+    if (lease_ && forward->listening() && port != ports.end() && port->second != 0 && port->second != listen.port)
+      return fail(name, {ErrorCode::usage, name + " cannot listen on port " + std::to_string(port->second), {},
+                         "it is up and listens on " + to_string(listen) + " (forward " + port->first + ")",
+                         "leave --port out, or move it: tunneld up " + name + " --port " + port->first + "=" +
+                             std::to_string(port->second)});
+  }
   pending_[name].was_serving = tunnel.serving() && !restart_;
   // When a port is taken the chain would come up for nothing.
   if (tunnel.state() != TunnelState::draining && !tunnel.listen() && tunnel.last_error()) {
@@ -197,7 +209,7 @@ void UpRequest::drop_questions(const std::string& profile) {
 }
 
 void UpRequest::arm_deadline() {
-  deadline_.start(static_cast<std::uint64_t>(control::get_integer_in(args_, "wait_ms", 1, kMaxWaitMs, kDefaultWaitMs)));
+  deadline_.start(wait_ms_);
 }
 
 void UpRequest::tunnel_settled(Tunnel& tunnel) {
@@ -259,7 +271,7 @@ void UpRequest::finish_if_done() {
 }
 
 void UpRequest::time_out() {
-  const std::string waited = std::to_string(control::get_integer_in(args_, "wait_ms", 1, kMaxWaitMs, kDefaultWaitMs));
+  const std::string waited = std::to_string(wait_ms_);
   for (const std::string& name : names_) {
     if (!pending_[name].waiting) continue;
     Error error{ErrorCode::timed_out, name + " is not up after " + waited + " ms", {}, "--wait has passed",

@@ -51,6 +51,7 @@ class UpRequest : public Request, private TunnelObserver {
   const bool restart_;
   const bool interactive_;
   const bool lease_;
+  const std::uint64_t wait_ms_;
   const std::uint64_t client_;
   Replies& replies_;
   std::vector<std::string> names_;

@@ -19,9 +19,16 @@ LocalForward::~LocalForward() { reset_clients(); }
 Result<void> LocalForward::listen() {
   if (listener_) return {};
   Endpoint endpoint = forward_.listen;
-  if (endpoint.port == 0) endpoint.port = port_;
-  Result<std::unique_ptr<Listener>> listener =
-      Listener::open(loop_, endpoint, [this](Accepted accepted) { accept(std::move(accepted)); });
+  const bool chosen = endpoint.port == 0 && port_ != 0;
+  if (chosen) endpoint.port = port_;
+  const auto open = [&] {
+    return Listener::open(loop_, endpoint, [this](Accepted accepted) { accept(std::move(accepted)); });
+  };
+  Result<std::unique_ptr<Listener>> listener = open();
+  if (!listener && chosen && listener.error().code == ErrorCode::port_in_use) {
+    endpoint.port = 0;
+    listener = open();
+  }
   if (!listener) {
     Error error = listener.error();
     error.where.forward = forward_.name;

@@ -46,8 +46,10 @@ class LocalForward : private ClientOwner {
                ForwardObserver& observer);
   ~LocalForward() override;
 
-  // Does nothing when it listens already. A port that the system has chosen once stays.
+  // Does nothing when it listens already. A port that the system has chosen once stays, unless it is taken by then.
   Result<void> listen();
+  // The one to choose if the profile leaves it open.
+  void suggest_port(std::uint16_t port) { port_ = port; }
   void stop_listening() { listener_.reset(); }
   bool listening() const { return listener_ != nullptr; }
   // Clients that are held go on to the session.
@@ -74,7 +76,7 @@ class LocalForward : private ClientOwner {
   const Host& target_host_;
   const std::uint64_t hold_ms_;
   ForwardObserver& observer_;
-  std::uint16_t port_ = 0;  // where it has listened
+  std::uint16_t port_ = 0;  // where it has listened, or should
   std::unique_ptr<Listener> listener_;
   std::map<const Client*, std::unique_ptr<Client>> clients_;
   ForwardCounters ended_;  // of clients that are gone

@@ -96,6 +96,7 @@ def test_down_waits_for_clients_that_end_within_the_drain_time(lab: Lab, tunnel:
         assert client.recv(1) == b"x"
         down = lab.tunneld.start("down", "demo", "--drain=20s")
         wait_until(lambda: not answers(tunnel.port), 5, "no new client is let in")
+        assert "waits up to 20 s for 1 connection to end" in down.stderr.readline()
         client.sendall(b"last words")
         assert receive_exactly(client, 10) == b"last words"
     out, err = down.communicate(timeout=10)
@@ -180,6 +181,61 @@ def test_exec_runs_a_command_with_the_address_and_gives_back_what_it_took(lab: L
     tunnel.up()
     lab.tunneld.ok("exec", "demo", "--", "true")
     assert tunnel.status()["state"] == "up"
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("change", ["--port", "edit"])
+def test_exec_leaves_a_profile_that_serves_as_it_is(lab: Lab, tunnel: Tunnel, change: str) -> None:
+    if change == "--port":
+        tunnel.ports["echo"] = free_port()
+        tunnel.up("--port", f"echo={tunnel.port}")
+    else:
+        tunnel.up()
+        lab.profiles["demo"]["forwards"]["echo"]["listen"] = f"127.0.0.1:{free_port()}"
+        lab.save()
+    with tunnel.connect() as client:
+        client.sendall(b"x")
+        assert receive_exactly(client, 1) == b"x"
+        outcome = lab.tunneld.ok("exec", "demo", "--", "sh", "-c", "echo $TUNNELD_PORT")
+        assert outcome.out.strip() == str(tunnel.port)
+        client.sendall(b"y")
+        assert receive_exactly(client, 1) == b"y"
+    assert [each["state"] for each in lab.tunneld.ps()["profiles"]] == ["up"]
+    outcome = lab.tunneld.fails(2, "exec", "demo", "--port", f"echo={free_port()}", "--", "true")
+    assert f"127.0.0.1:{tunnel.port}" in outcome.err and "tunneld up demo --port echo=" in outcome.err, outcome
+    assert_echoes(tunnel)
+
+
+def test_restart_keeps_the_port_that_up_was_given(lab: Lab, tunnel: Tunnel) -> None:
+    from_file, tunnel.ports["echo"] = tunnel.port, free_port()
+    tunnel.up("--port", f"echo={tunnel.port}")
+    lab.tunneld.ok("restart", "demo")
+    assert_echoes(tunnel)
+    lab.profiles["demo"]["description"] = "edited"
+    lab.profiles["demo"]["max_connections"] = 7
+    lab.save()
+    lab.tunneld.ok("restart", "demo")
+    assert_echoes(tunnel)
+    assert not answers(from_file)
+    lab.tunneld.ok("up", "demo")
+    assert answers(from_file) and not answers(tunnel.port)
+
+
+def test_up_gives_up_after_the_time_that_it_was_given(lab: Lab, tunnel: Tunnel) -> None:
+    outcome = lab.tunneld.fails(124, "up", "demo", "--wait", "0s")
+    assert "not up after 0 ms" in outcome.err, outcome
+    assert lab.tunneld.ps()["profiles"] == []
+
+
+@pytest.mark.parametrize("verb", [["up", "demo"], ["exec", "demo", "--", "true"]])
+def test_a_port_for_a_forward_that_has_none_is_refused(lab: Lab, tunnel: Tunnel, verb: list[str]) -> None:
+    lab.profiles["demo"]["forwards"]["files"] = {"listen": f"unix:{lab.folder}/x.sock", "connect": "127.0.0.1:9"}
+    lab.save()
+    name, *command = verb
+    outcome = lab.tunneld.fails(2, name, *command[:1], "--port", "eco=1", *command[1:])
+    assert "has no forward eco; it has echo, files" in outcome.err, outcome
+    outcome = lab.tunneld.fails(2, name, *command[:1], "--port", "files=1", *command[1:])
+    assert "which has no port" in outcome.err, outcome
 
 
 @pytest.mark.parametrize("code", [0, 3, 77])

@@ -49,6 +49,22 @@ def test_a_taken_port_is_named_with_its_owner_and_free_again_it_works(lab: Lab) 
     assert_works_after_mending(lab, tunnel, lab.tunneld.pid)
 
 
+def test_a_port_that_the_system_chose_is_kept_unless_it_is_taken(lab: Lab) -> None:
+    tunnel = echo_tunnel(lab)
+    listen_on(lab, "127.0.0.1:0")
+
+    def port_after_up() -> int:
+        tunnel.up()
+        return int(tunnel.status()["forwards"][0]["listen"].rpartition(":")[2])
+
+    first = port_after_up()
+    lab.tunneld.ok("down", "demo")
+    assert port_after_up() == first
+    lab.tunneld.ok("down", "demo")
+    with socket.create_server(("127.0.0.1", first)):
+        assert port_after_up() != first
+
+
 def test_a_port_that_another_profile_holds_is_named(lab: Lab) -> None:
     tunnel = echo_tunnel(lab)
     tunnel.up()

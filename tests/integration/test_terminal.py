@@ -141,3 +141,17 @@ def test_progress_is_one_line_a_step_and_coloured_only_when_wanted(lab: Lab, ter
     ):
         assert words in window.text, window.text
     assert b"\x1b[3" not in window.output and b"\x1b[1;3" not in window.output, window.output
+
+
+@pytest.mark.sanitized
+def test_an_up_that_asks_gives_way_to_one_after_an_edit(lab: Lab, terminal: Open) -> None:
+    tunnel = lab.profile("demo", [lab.sshd()], {"echo": lab.target(targets.echo)})
+    lab.hosts["bastion"].pop("host_keys")
+    lab.save()
+    window = terminal("up", "demo")
+    window.read_until("(yes/no/[fingerprint])?")
+    lab.hosts["bastion"]["strict_host_key_checking"] = "accept-new"
+    lab.save()
+    tunnel.up()
+    window.read_until("taken down by another command")
+    assert_echoes(tunnel)
