@@ -74,7 +74,9 @@ std::vector<std::string> Progress::drop_steps_of(const std::string& profile) {
 }
 
 std::string draining_line(const control::Json& event) {
-  const Milliseconds most(control::get_integer(event, "drain_ms").value_or(0));
+  using std::chrono::ceil, std::chrono::seconds;
+  Milliseconds most(control::get_integer(event, "drain_ms").value_or(0));
+  if (most > seconds(1)) most = ceil<seconds>(most);  // a little of it has passed already
   return clean(event, "profile") + ": waits up to " + duration_text(most) + " for " +
          count_text(control::get_integer(event, "connections").value_or(0), "connection") + " to end";
 }

@@ -264,4 +264,12 @@ std::vector<ListenClaim> listen_claims(const Endpoint& listen) {
   return {{host.find(':') == std::string::npos ? ipv4 : ipv6, host}};
 }
 
+bool clash(const Endpoint& a, const Endpoint& b) {
+  for (const ListenClaim& one : listen_claims(a))
+    for (const ListenClaim& other : listen_claims(b))
+      if (one.scope == other.scope && (one.address == other.address || one.address.empty() || other.address.empty()))
+        return true;
+  return false;
+}
+
 }  // namespace tunneld

@@ -64,5 +64,6 @@ struct ListenClaim {
   std::string address;  // in one spelling; empty: every address
 };
 std::vector<ListenClaim> listen_claims(const Endpoint& listen);
+bool clash(const Endpoint& a, const Endpoint& b);
 
 }  // namespace tunneld

@@ -20,7 +20,7 @@ TunnelStep chain_failed(const TunnelContext& context) {
   if (!context.heals) return legal(S::needs_action, {A::drop_chain}, "only a person can mend it");
   // An on-demand profile without a waiting client has no wish for a chain: it stays up, and the next client dials.
   if (context.on_demand && !context.clients_waiting) return legal(standing(context), {A::drop_chain}, "chain lost, not needed");
-  return legal(S::backing_off, {A::drop_chain, A::schedule_retry}, "chain lost");
+  return legal(S::backing_off, {A::end_service, A::schedule_retry}, "chain lost");
 }
 
 TunnelStep begin_drain() { return legal(S::draining, {A::begin_drain}, "asked to go down"); }
@@ -82,7 +82,7 @@ TunnelStep while_standing(S state, const TunnelContext& context, E event) {
 TunnelStep while_backing_off(E event) {
   switch (event) {
     case E::retry_due: return legal(S::starting, {A::dial}, "retry is due");
-    case E::up: return redial("asked for again");
+    case E::up: return legal(S::starting, {A::bind, A::dial}, "asked for again");
     case E::restart: return redial("asked to restart");
     case E::client_waiting: return legal(S::backing_off, {A::hasten_retry}, "a client waits");
     case E::down: return begin_drain();
@@ -111,10 +111,13 @@ TunnelStep while_needing_action(E event) {
   return bug(S::needs_action);
 }
 
-TunnelStep while_draining(E event) {
+TunnelStep while_draining(const TunnelContext& context, E event) {
   switch (event) {
     case E::drained: return legal(S::down, {A::close_all}, "drained");
-    case E::up: return redial("asked for again");
+    case E::up:
+      // Its clients go on.
+      if (context.chain_ready) return legal(standing(context), {A::bind, A::serve_held}, "asked for again");
+      return redial("asked for again");
     case E::restart: return redial("asked to restart");
     case E::chain_failed: return legal(S::down, {A::close_all}, "chain lost while draining");
     case E::down:
@@ -137,7 +140,7 @@ TunnelStep step(TunnelState state, const TunnelContext& context, TunnelEvent eve
     case S::degraded: return while_standing(state, context, event);
     case S::backing_off: return while_backing_off(event);
     case S::needs_action: return while_needing_action(event);
-    case S::draining: return while_draining(event);
+    case S::draining: return while_draining(context, event);
   }
   return bug(state);
 }

@@ -25,7 +25,8 @@ enum class TunnelEvent {
 enum class TunnelAction {
   bind,           // open every listener that is wanted and not open
   dial,
-  drop_chain,
+  end_service,    // clients whose connection went through the chain are reset; hops of it that stand are kept for the next dial
+  drop_chain,     // that, and all of its hops are let go
   schedule_retry,
   hasten_retry,   // a client waits: within a second of the last dial
   serve_held,     // the chain is ready: held clients go on
@@ -38,6 +39,7 @@ struct TunnelContext {
   bool heals = true;           // chain_failed: time can mend it
   bool all_listening = true;   // every wanted forward listens
   bool clients_waiting = false;
+  bool chain_ready = false;
 };
 
 using TunnelStep = Step<TunnelState, TunnelAction>;

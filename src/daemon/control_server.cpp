@@ -198,7 +198,7 @@ void ControlServer::accept() {
   if (connections_.size() >= kMaxClients) return pause();
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!fd) {
-    if (errno == EMFILE || errno == ENFILE) pause();
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause();
     return;
   }
   const std::optional<uid_t> uid = trust::peer_uid(fd.get());

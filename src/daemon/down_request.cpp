@@ -46,12 +46,12 @@ void DownRequest::start() {
 void DownRequest::begin(Tunnel& tunnel) {
   const std::int64_t drain_ms = control::get_integer_in(args_, "drain_ms", 0, kLongestDuration.count(), kDefaultDrainMs);
   const std::string name = tunnel.profile().name;
-  if (drain_ms > 0 && tunnel.serves_clients())
-    replies_.send(Kind::event, {{"kind", "profile_draining"},
-                                {"profile", name},
-                                {"connections", tunnel.connections()},
-                                {"drain_ms", drain_ms}});
   tunnels_.take_down(name, static_cast<std::uint64_t>(drain_ms), *this);
+  if (tunnel.state() != TunnelState::draining || !tunnel.serves_clients() || tunnel.drains_for_ms() == 0) return;
+  replies_.send(Kind::event, {{"kind", "profile_draining"},
+                              {"profile", name},
+                              {"connections", tunnel.connections()},
+                              {"drain_ms", tunnel.drains_for_ms()}});
 }
 
 Json DownRequest::clients_of(const Tunnel& tunnel) {

@@ -160,6 +160,7 @@ void Lanes::lane_ended(Further& lane, const Error& error) {
                                (error.where.hop.empty() ? "" : " (hop " + error.where.hop + ")"));
   const auto found =
       std::find_if(further_.begin(), further_.end(), [&lane](const auto& each) { return each.get() == &lane; });
+  lane.chain().stop(ssh::AfterUse::close);
   loop_.retire(std::move(*found));
   further_.erase(found);
   lane_ready();  // who waited for it takes another

@@ -47,6 +47,11 @@ Tunnel::Tunnel(const TunnelServices& services, Profile profile, CallerSetting ca
 
 Tunnel::~Tunnel() { close_all(); }
 
+void Tunnel::set_caller(CallerSetting caller) {
+  if (caller.agent_path.empty()) caller.agent_path = caller_.agent_path;
+  caller_ = std::move(caller);
+}
+
 bool Tunnel::listen() {
   bind();
   return context().all_listening;
@@ -63,9 +68,11 @@ void Tunnel::restart() {
 
 void Tunnel::down(std::uint64_t drain_ms, ssh::AfterUse after) {
   after_use_ = after;
-  // Who asks again may be in more of a hurry.
-  if (state_ == TunnelState::draining && drain_ms < drain_ms_) drain_.start(drain_ms);
-  drain_ms_ = drain_ms;
+  // Who asks again may be in more of a hurry, not in less.
+  const std::uint64_t due = services_.loop.precise_now_ms() + drain_ms;
+  if (state_ == TunnelState::draining && due >= drain_due_ms_) return;
+  drain_due_ms_ = due;
+  if (state_ == TunnelState::draining) return drain_.start(drain_ms);
   event(TunnelEvent::down);
 }
 
@@ -93,7 +100,7 @@ bool Tunnel::settled() const {
 TunnelContext Tunnel::context() const {
   const bool all_listening =
       std::all_of(forwards_.begin(), forwards_.end(), [](const auto& forward) { return forward->listening(); });
-  return {profile_.on_demand, heals_, all_listening, clients_held()};
+  return {profile_.on_demand, heals_, all_listening, clients_held(), chain_ && chain_->ready()};
 }
 
 bool Tunnel::clients_held() const {
@@ -107,6 +114,7 @@ void Tunnel::event(TunnelEvent event) {
   const TunnelState from = std::exchange(state_, result.next);
   if (from != state_) {
     since_ = std::chrono::system_clock::now();
+    if (from == TunnelState::draining) drain_.stop();
     services_.log.info(profile_.name, std::string(to_string(from)) + " -> " + std::string(to_string(state_)) + " (" +
                                           result.reason + ")");
   }
@@ -123,6 +131,7 @@ void Tunnel::perform(TunnelAction action) {
   switch (action) {
     case TunnelAction::bind: return bind();
     case TunnelAction::dial: return dial();
+    case TunnelAction::end_service: return end_service();
     case TunnelAction::drop_chain: return drop_chain();
     case TunnelAction::schedule_retry: {
       const auto delay = static_cast<std::uint64_t>(backoff_.next_delay().count());
@@ -159,22 +168,27 @@ void Tunnel::bind() {
 }
 
 void Tunnel::dial() {
-  drain_.stop();
   retry_.stop();
   retry_at_ms_ = 0;
   last_dial_ms_ = services_.loop.precise_now_ms();
-  drop_chain();
-  chain_ = std::make_unique<ssh::Chain>(services_.loop, services_.hops, profile_.hops,
-                                        chain_user(), ssh::LaneRoute{},
+  // What still stands of the chain that has failed is shared by the new one, as long as somebody holds it.
+  const std::unique_ptr<ssh::Chain> failed = std::move(chain_);
+  chain_user_ = {profile_.name, caller_.home, caller_.agent_path};
+  chain_ = std::make_unique<ssh::Chain>(services_.loop, services_.hops, profile_.hops, chain_user_, ssh::LaneRoute{},
                                         static_cast<ssh::ChainObserver&>(*this));
   chain_->start();
+  if (failed) failed->stop(ssh::AfterUse::close);
+}
+
+// The sessions may live on in another profile's chain: no client of this one may go on in them.
+void Tunnel::end_service() {
+  for (const auto& forward : forwards_) forward->end_service("chain closed");
+  lanes_.close();
+  idle_.stop();
 }
 
 void Tunnel::drop_chain() {
-  // The session may live on in another profile's chain: no client of this one may go on in it.
-  for (const auto& forward : forwards_) forward->reset_served("chain closed");
-  lanes_.close();
-  idle_.stop();
+  end_service();
   const ssh::AfterUse after = std::exchange(after_use_, ssh::AfterUse::close);
   if (!chain_) return;
   chain_->stop(after);
@@ -206,7 +220,12 @@ void Tunnel::begin_drain() {
   rebind_.stop();
   for (const auto& forward : forwards_) forward->stop_listening();
   // By the timer in either case: the caller has still to hear that the draining has begun.
-  drain_.start(serves_clients() ? drain_ms_ : 0);
+  drain_.start(serves_clients() ? drains_for_ms() : 0);
+}
+
+std::uint64_t Tunnel::drains_for_ms() const {
+  const std::uint64_t now = services_.loop.precise_now_ms();
+  return drain_due_ms_ > now ? drain_due_ms_ - now : 0;
 }
 
 void Tunnel::close_all() {
@@ -287,7 +306,7 @@ void Tunnel::note_client_error(Error error) {
 }
 
 ssh::Session* Tunnel::forward_session() {
-  return chain_ && chain_->ready() ? lanes_.choose(*chain_, chain_user()) : nullptr;
+  return chain_ && chain_->ready() ? lanes_.choose(*chain_, chain_user_) : nullptr;
 }
 
 bool Tunnel::lanes_changed() {

@@ -77,8 +77,8 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   void answer(const std::string& fingerprint, bool accept);
   // Nobody will answer the question that tunnel_asks() put.
   void withdraw_question();
-  // The agent and home of whoever asked last are used for the next dial.
-  void set_caller(CallerSetting caller) { caller_ = std::move(caller); }
+  // The agent and home of whoever asked last are used for the next dial. Who has no agent takes none away.
+  void set_caller(CallerSetting caller);
 
   const Profile& profile() const { return profile_; }
   TunnelState state() const { return state_; }
@@ -96,6 +96,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::size_t connections() const;
   // Whether down() has something to wait for: clients that the chain serves.
   bool serves_clients() const { return connections() > 0 && chain_ && chain_->ready(); }
+  std::uint64_t drains_for_ms() const;  // from now on, at most
 
  private:
   void chain_progress(int number, const Host& host, const ssh::HopProgress& progress) override;
@@ -114,11 +115,11 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   bool lanes_changed() override;
 
   TunnelContext context() const;
-  ssh::ChainUser chain_user() const { return {profile_.name, caller_.home, caller_.agent_path}; }
   void event(TunnelEvent event);
   void perform(TunnelAction action);
   void bind();
   void dial();
+  void end_service();
   void drop_chain();
   void schedule_retry(std::uint64_t delay_ms);
   std::uint64_t until_held_dial_ms() const;
@@ -137,6 +138,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::chrono::system_clock::time_point since_;
   std::vector<std::unique_ptr<forward::LocalForward>> forwards_;
   std::unique_ptr<ssh::Chain> chain_;
+  ssh::ChainUser chain_user_;  // its lanes log in as it has
   Lanes lanes_;
   Backoff backoff_;
   bool heals_ = true;  // of the chain's last failure
@@ -146,7 +148,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::uint64_t ready_since_ms_ = 0;
   std::uint64_t last_dial_ms_ = 0;
   std::uint64_t retry_at_ms_ = 0;  // 0: none is timed
-  std::uint64_t drain_ms_ = 0;
+  std::uint64_t drain_due_ms_ = 0;
   ssh::AfterUse after_use_ = ssh::AfterUse::close;  // of the chain, when it is let go next
   loop::Timer retry_;
   loop::Timer drain_;

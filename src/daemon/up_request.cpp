@@ -7,6 +7,7 @@
 
 #include "config/loader.h"
 #include "core/duration.h"
+#include "core/endpoint.h"
 #include "core/sanitize.h"
 
 namespace tunneld::daemon {
@@ -59,9 +60,7 @@ void name_profile_on_port(TunnelSet& tunnels, const Tunnel& tunnel, Error& error
     for (const Tunnel* other : tunnels.all()) {
       for (const auto& held : other->forwards()) {
         const Endpoint listen = held->listen_endpoint();
-        if (other == &tunnel || !held->listening() || listen.port != wanted->forward().listen.port ||
-            listen.path != wanted->forward().listen.path)
-          continue;
+        if (other == &tunnel || !held->listening() || !clash(listen, wanted->forward().listen)) continue;
         error.cause = "the profile " + other->profile().name + " listens there (forward " + held->forward().name + ")";
         error.fix = "take that one down: tunneld down " + other->profile().name + "; or choose another listen address";
         if (listen.kind == Endpoint::Kind::tcp) error.fix += " (for once: --port " + error.where.forward + "=N)";

@@ -69,6 +69,21 @@ void Client::close_held(bool reset) {
   accepted_.fd.reset();
 }
 
+bool Client::leave_session() {
+  if (!relay_) return false;
+  UniqueFd local = relay_->take_back();
+  if (!local) return false;
+  relay_unserved(std::move(local));
+  return true;
+}
+
+void Client::relay_unserved(UniqueFd local) {
+  accepted_.fd = std::move(local);
+  loop_.retire(std::move(relay_));
+  state_ = State::held;
+  owner_.client_unserved(*this);
+}
+
 void Client::relay_refused(std::uint32_t reason, const std::string& text) {
   owner_.client_refused(*this, reason, text);
   end("target refused");

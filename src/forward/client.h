@@ -20,6 +20,8 @@ class Client;
 class ClientOwner {
  public:
   virtual ~ClientOwner() = default;
+  // The session has ended before the target had it: it is to be held again.
+  virtual void client_unserved(Client& client) = 0;
   // hold_timeout has passed: the client was reset.
   virtual void client_held_too_long(Client& client) = 0;
   // The target did not take the connection (RFC 4254 section 5.1): the client was reset.
@@ -39,6 +41,11 @@ class Client : private ssh::RelayOwner {
   // Ends it now, without a word to the owner.
   void reset();
 
+  // From the session that it waits for, if the server has not answered yet: it is held again. False otherwise.
+  bool leave_session();
+  // All that is left to do for it is to deliver what the target has sent.
+  bool needs_no_session() const { return relay_ && relay_->needs_no_session(); }
+
   bool held() const { return state_ == State::held; }
   // "127.0.0.1:41234"
   std::string peer() const;
@@ -48,7 +55,7 @@ class Client : private ssh::RelayOwner {
 
  private:
   enum class State { held, relayed, over };
-  void relay_opened() override {}
+  void relay_unserved(UniqueFd local) override;
   void relay_refused(std::uint32_t reason, const std::string& text) override;
   void relay_over(const char* reason) override;
   void on_held_error();

@@ -69,12 +69,12 @@ void LocalForward::serve_held() {
   }
 }
 
-void LocalForward::reset_served(const char* reason) {
+void LocalForward::end_service(const char* reason) {
   std::vector<Client*> served;
   for (const auto& [key, client] : clients_)
-    if (!client->held()) served.push_back(client.get());
+    if (!client->held() && !client->needs_no_session()) served.push_back(client.get());
   for (Client* client : served) {
-    if (!clients_.contains(client)) continue;
+    if (!clients_.contains(client) || client->leave_session()) continue;
     client->reset();
     client_ended(*client, reason);
   }
@@ -86,6 +86,11 @@ void LocalForward::reset_clients() {
     client.reset();
     client_ended(client, "taken down");
   }
+}
+
+void LocalForward::client_unserved(Client& client) {
+  client.hold(hold_ms_);
+  observer_.forward_holds(*this);
 }
 
 void LocalForward::client_held_too_long(Client&) {

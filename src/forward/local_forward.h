@@ -25,7 +25,7 @@ class ForwardObserver {
   virtual bool forward_admits(LocalForward& forward, const Accepted& client) = 0;
   // The session to the target, null while the chain is down.
   virtual ssh::Session* forward_session() = 0;
-  virtual void forward_holds(LocalForward& forward) = 0;  // a client was accepted, and there is no chain
+  virtual void forward_holds(LocalForward& forward) = 0;  // a client waits, and there is no chain
   virtual void forward_client_began(LocalForward& forward, const Client& client) = 0;
   virtual void forward_client_ended(LocalForward& forward, const Client& client, const char* reason) = 0;
   // A client was reset for a reason that `status` should tell.
@@ -54,7 +54,8 @@ class LocalForward : private ClientOwner {
   bool listening() const { return listener_ != nullptr; }
   // Clients that are held go on to the session.
   void serve_held();
-  void reset_served(const char* reason);  // clients that are not held
+  // The session ends: clients whose connection stands are reset, those that wait for the target's answer are held again.
+  void end_service(const char* reason);
   void reset_clients();
 
   const Forward& forward() const { return forward_; }
@@ -67,6 +68,7 @@ class LocalForward : private ClientOwner {
 
  private:
   void accept(Accepted accepted);
+  void client_unserved(Client& client) override;
   void client_held_too_long(Client& client) override;
   void client_refused(Client& client, std::uint32_t reason, const std::string& text) override;
   void client_ended(Client& client, const char* reason) override;

@@ -8,9 +8,10 @@
 namespace tunneld::ssh {
 namespace {
 
-// How long the hops before a silent one have to prove that they are alive. Below the second that testing
-// allows beyond interval x count, above any round trip that a person would work over.
+// How long the hops before a silent one have to prove that they are alive: below the second that testing allows beyond
+// interval x count. More where a round trip has never taken less than a third of that.
 constexpr std::uint64_t kAlibiMs = 700;
+constexpr std::uint64_t kAlibiRoundTrips = 3;
 
 }  // namespace
 
@@ -76,7 +77,12 @@ void Chain::stop(AfterUse after) {
   stopped_ = true;
   ready_ = false;
   judgement_.stop();
-  for (; !hops_.empty(); hops_.pop_back()) graph_.release(*hops_.back(), *this, after);
+  let_go_from(0, after);
+}
+
+// Innermost first.
+void Chain::let_go_from(std::size_t index, AfterUse after) {
+  for (; hops_.size() > index; hops_.pop_back()) graph_.release(*hops_.back(), *this, after);
 }
 
 void Chain::detach() {
@@ -108,11 +114,11 @@ void Chain::hop_state_changed(Hop& hop, HopState from, const char* reason) {
 }
 
 bool Chain::hop_asks(Hop& hop, const std::string& text, const HostKey& key) {
-  return !stopped_ && observer_.chain_asks(hosts_[index_of(hop)], text, key);
+  return !stopped_ && !failed_ && observer_.chain_asks(hosts_[index_of(hop)], text, key);
 }
 
 void Chain::hop_ready(Hop& hop) {
-  if (stopped_ || ready_ || &hop != &hops_.back()->hop()) return;
+  if (stopped_ || failed_ || ready_ || &hop != &hops_.back()->hop()) return;
   // The next hop's channel is asked for at once, in the same turn in which this one let us in.
   if (hops_.size() < hosts_.size()) return take_next_hop();
   ready_ = true;
@@ -131,9 +137,13 @@ void Chain::hop_failed(Hop&) {
 
 void Chain::conclude() {
   if (stopped_) return;
+  concluding_ = false;
+  judgement_.stop();
+  suspected_at_ms_ = 0;
   const auto guilty = std::find_if(hops_.begin(), hops_.end(),
                                    [](const auto* hop) { return hop->hop().state() == HopState::lost; });
   const auto index = static_cast<std::size_t>(guilty - hops_.begin());
+  if (std::exchange(failed_, true)) return let_go_from(index, AfterUse::close);  // of what was kept for the next chain
   Error error = (*guilty)->hop().error();
   error.where.hop = hosts_[index].name;
   error.where.hop_number = static_cast<int>(index) + 1;
@@ -141,8 +151,15 @@ void Chain::conclude() {
   error.where.position = to_string(hosts_[index].position);
   // What a server permits is settled when the session begins: only another session finds it mended.
   if (error.code == ErrorCode::forward_prohibited && index > 0) hops_[index - 1]->detach();
-  stop(AfterUse::close);
+  // A hop that was silent while the one behind it waited in vain may be the one that is gone.
+  const bool may_be_gone = index > 0 && error.code == ErrorCode::connect_timeout && !heard_within(index - 1, hosts_[index].connect_timeout);
+  let_go_from(may_be_gone ? 0 : index, AfterUse::close);
   observer_.chain_failed(error);
+}
+
+bool Chain::heard_within(std::size_t index, Milliseconds time) const {
+  const Session* session = hops_[index]->hop().session();
+  return session != nullptr && session->last_heard_ms() + static_cast<std::uint64_t>(time.count()) >= loop_.precise_now_ms();
 }
 
 // When a hop is silent, each hop before it may be the one that is gone. They are asked, and those that answer
@@ -152,9 +169,12 @@ void Chain::hop_silent(Hop& hop) {
   suspect_ = index_of(hop);
   suspected_at_ms_ = loop_.precise_now_ms();
   if (suspect_ == 0) return judge_silence();
-  for (std::size_t i = 0; i < suspect_; ++i)
+  std::uint64_t alibi_ms = kAlibiMs;
+  for (std::size_t i = 0; i < suspect_; ++i) {
     if (Session* session = hops_[i]->hop().session()) session->ping();
-  judgement_.start(kAlibiMs);
+    alibi_ms = std::max(alibi_ms, kAlibiRoundTrips * hops_[i]->hop().shortest_rtt_us() / 1000);
+  }
+  judgement_.start(alibi_ms);
 }
 
 void Chain::judge_silence() {

@@ -28,8 +28,8 @@ class ChainObserver {
   // A host key is to be accepted or not: Chain::answer(). False when nobody can be asked.
   virtual bool chain_asks(const Host& host, const std::string& text, const HostKey& key) = 0;
   virtual void chain_ready() = 0;
-  // The chain is down, all of it; `error.where` names the guilty hop. It may be retired, not destroyed, from
-  // here.
+  // The chain is down; `error.where` names the guilty hop. The hops before that one still stand, and are this chain's
+  // until stop(), so that the next one finds them. It may be stopped and retired, not destroyed, from here.
   virtual void chain_failed(const Error& error) = 0;
 };
 
@@ -89,8 +89,10 @@ class Chain : private HopUser {
 
   HopLikeness likeness_at(std::size_t index) const;
   void take_next_hop();
+  void let_go_from(std::size_t index, AfterUse after);
   std::size_t index_of(const Hop& hop) const;
   void conclude();
+  bool heard_within(std::size_t index, Milliseconds time) const;
   void judge_silence();
 
   loop::Loop& loop_;
@@ -103,6 +105,7 @@ class Chain : private HopUser {
   bool ready_ = false;
   bool stopped_ = false;
   bool concluding_ = false;
+  bool failed_ = false;  // the observer knows
   std::size_t suspect_ = 0;            // the hop whose silence is being judged
   std::uint64_t suspected_at_ms_ = 0;  // 0: none is
   loop::Timer judgement_;

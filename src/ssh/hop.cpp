@@ -263,6 +263,8 @@ void Hop::authenticate() {
 void Hop::session_authenticated(int result) {
   if (result != SSH_AUTH_SUCCESS) return fail_with(login_->refusal(session_->raw(), ""));
   progress_.text = "Authenticating " + host_.user + " (" + login_->method() + ")";
+  needed_person_ = login_->needed_person();
+  loop_.retire(std::move(login_));
   step_ended(HopProgress::State::ok, "");
   event(HopEvent::authenticated);
 }

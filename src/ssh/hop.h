@@ -78,7 +78,7 @@ class Hop : private SessionObserver, private TransportOwner {
   Session* session() { return session_.get(); }
   const Session* session() const { return session_.get(); }
   // Whoever logs in there again would bother a person.
-  bool login_needs_person() const { return login_ && login_->needed_person(); }
+  bool login_needs_person() const { return needed_person_; }
   const Liveness* liveness() const { return liveness_.get(); }
   std::uint64_t shortest_rtt_us() const { return session_ ? session_->shortest_rtt_us() : 0; }  // 0 when not known
   // path_component() of the hops before it and its own: the way to what lies behind.
@@ -134,7 +134,8 @@ class Hop : private SessionObserver, private TransportOwner {
   std::uint64_t session_number_ = 0;
   HostKey key_;
   std::string key_problem_;  // a known_hosts file that cannot be used
-  std::unique_ptr<Login> login_;
+  std::unique_ptr<Login> login_;  // until it has let us in: it holds keys, and connections to the agent
+  bool needed_person_ = false;
   std::unique_ptr<Liveness> liveness_;
   std::shared_ptr<Hop*> self_;        // null inside when this is gone; for work off the loop
 };

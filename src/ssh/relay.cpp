@@ -54,10 +54,20 @@ void Relay::abort(bool reset) {
   close_local(reset);
 }
 
+UniqueFd Relay::take_back() {
+  if (opened_ || state_.over) return {};
+  state_.over = true;
+  if (channel_ != nullptr) {
+    const Session::Use use(*session_);
+    std::exchange(channel_, nullptr)->release();
+  }
+  poller_.close();
+  return std::move(local_);
+}
+
 void Relay::channel_opened() {
   opened_ = true;
   if (local_failed_) channel_->ask_for_news();  // found out while the channel was being opened
-  owner_.relay_opened();
   update_mask();
 }
 
@@ -116,6 +126,7 @@ void Relay::channel_news() {
 
 void Relay::channel_lost() {
   channel_ = nullptr;
+  if (!opened_) return owner_.relay_unserved(take_back());
   // The server had sent everything and closed: nothing is lost as long as we have it.
   if (!state_.remote_closed || download_stalled_) return event(RelayEvent::session_lost);
   if (!download_blocked_) write_local();

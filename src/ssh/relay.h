@@ -15,7 +15,9 @@ namespace tunneld::ssh {
 class RelayOwner {
  public:
   virtual ~RelayOwner() = default;
-  virtual void relay_opened() = 0;
+  // The session has ended before the server answered. Nothing was read from the descriptor, which waits for another one;
+  // relay_over() does not follow.
+  virtual void relay_unserved(UniqueFd local) = 0;
   // The server would not open the channel (RFC 4254 section 5.1). The descriptor was reset; relay_over() does not follow.
   virtual void relay_refused(std::uint32_t reason, const std::string& text) = 0;
   // Both directions have ended, or one broke. The relay may be retired, not destroyed, from here.
@@ -34,6 +36,10 @@ class Relay : public ChannelUser {
   bool open(Session& session, const Endpoint& target, const std::string& origin_host, std::uint16_t origin_port);
   // Ends it now, without a word to the owner. A reset tells the local side that the stream is not whole.
   void abort(bool reset);
+  // The descriptor, if the server has not answered yet: as relay_unserved(), but asked for.
+  UniqueFd take_back();
+  // The server has sent everything and closed: what we have of it needs no session to reach the local side.
+  bool needs_no_session() const { return !state_.over && state_.remote_closed && channel_ == nullptr; }
 
   std::uint64_t bytes_up() const { return bytes_up_; }      // local to server
   std::uint64_t bytes_down() const { return bytes_down_; }  // server to local

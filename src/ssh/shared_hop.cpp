@@ -80,9 +80,10 @@ HopProgress SharedHop::sharing(const HopUser& user) const {
   if (!others.empty())
     return {HopProgress::State::ok, kSharingStep, "Sharing the session to " + server,
             "with " + joined(others), 0};
+  const std::string again = "Using the session to " + server + " again";
+  if (users_.size() > 1) return {HopProgress::State::ok, kSharingStep, again, "it still stands", 0};
   const std::uint64_t unused_s = (loop_.precise_now_ms() - left_at_ms_) / 1000;
-  return {HopProgress::State::ok, kSharingStep, "Using the session to " + server + " again",
-          "unused for " + std::to_string(unused_s) + " s", 0};
+  return {HopProgress::State::ok, kSharingStep, again, "unused for " + std::to_string(unused_s) + " s", 0};
 }
 
 void SharedHop::leave(HopUser& user) {

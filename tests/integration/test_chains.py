@@ -114,6 +114,24 @@ def test_the_agent_of_the_caller_opens_a_hop(lab: Lab) -> None:
     assert_echoes(tunnel)
 
 
+@pytest.mark.sanitized
+def test_a_caller_without_an_agent_takes_none_away_and_none_is_held_after_the_log_in(lab: Lab) -> None:
+    server = lab.sshd()
+    agent = lab.slow_agent(lab.agent(lab.keys["bastion"]), 0)
+    for name in ("identity_file", "identities_only"):
+        del lab.hosts["bastion"][name]
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
+    lab.tunneld.up("demo", environment={"SSH_AUTH_SOCK": str(agent.socket)})
+    assert agent.signatures == 1
+    wait_until(lambda: agent.clients == 0, 5, "the agent's connection is closed")
+    lab.tunneld.ok("exec", "demo", "--", "true")
+    tunnel.up()
+    before = tunnel.sessions()
+    server.kill_sessions()
+    wait_until(lambda: tunnel.status()["state"] == "up" and tunnel.sessions() != before, patience(10), "it is back")
+    assert_echoes(tunnel)
+
+
 def test_the_agent_that_the_host_names_opens_a_hop(lab: Lab) -> None:
     server = lab.sshd()
     agent = lab.agent(lab.keys["bastion"])

@@ -10,9 +10,10 @@ import pytest
 from support import targets
 from support.lab import Lab, Tunnel
 from support.ports import answers, free_port, refuses
+from support.scale import patience
 from support.stream import ends_with, receive_exactly
 from support.transfers import assert_echoes
-from support.wait import wait_until
+from support.wait import Stopwatch, wait_until
 
 
 @pytest.fixture
@@ -95,12 +96,47 @@ def test_down_waits_for_clients_that_end_within_the_drain_time(lab: Lab, tunnel:
         client.sendall(b"x")
         assert client.recv(1) == b"x"
         down = lab.tunneld.start("down", "demo", "--drain=20s")
-        wait_until(lambda: not answers(tunnel.port), 5, "no new client is let in")
         assert "waits up to 20 s for 1 connection to end" in down.stderr.readline()
+        wait_until(lambda: not answers(tunnel.port), 5, "no new client is let in")
         client.sendall(b"last words")
         assert receive_exactly(client, 10) == b"last words"
     out, err = down.communicate(timeout=10)
     assert down.returncode == 0, out + err
+
+
+@pytest.mark.sanitized
+def test_up_while_it_drains_keeps_the_clients(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    sessions = tunnel.sessions()
+    with tunnel.connect() as client:
+        client.sendall(b"a")
+        assert receive_exactly(client, 1) == b"a"
+        down = lab.tunneld.start("down", "demo", "--drain=30s")
+        wait_until(lambda: tunnel.status()["state"] == "draining", 5, "it drains")
+        tunnel.up()
+        out, err = down.communicate(timeout=10)
+        assert down.returncode == 130 and "asked for again" in err, out + err
+        client.sendall(b"b")
+        assert receive_exactly(client, 1) == b"b"
+        assert_echoes(tunnel)
+    assert tunnel.sessions() == sessions
+
+
+def test_a_second_down_may_only_shorten_the_draining(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    with tunnel.connect() as client:
+        client.sendall(b"a")
+        assert receive_exactly(client, 1) == b"a"
+        watch = Stopwatch()
+        downs = [lab.tunneld.start("down", "demo", "--drain=4s")]
+        wait_until(lambda: tunnel.status()["state"] == "draining", 5, "it drains")
+        downs.append(lab.tunneld.start("down", "demo", "--drain=60s"))
+        assert "waits up to" in downs[1].stderr.readline()  # and not a minute
+        downs.append(lab.tunneld.start("down", "demo", "--drain=50s"))
+        for down in downs:
+            down.communicate(timeout=30)
+            assert down.returncode == 0
+        assert watch.seconds < 4 + patience(3)
 
 
 @pytest.mark.sanitized

@@ -208,3 +208,35 @@ def _drain(sock: socket.socket) -> None:
         receive_digest(sock)
     except OSError:
         pass
+
+
+@pytest.mark.sanitized
+def test_what_the_server_has_sent_in_full_outlives_the_session(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = lab.profile("demo", [server], {"bulk": lab.target(targets.endless)})
+
+    def taken_by_one_who_does_not_read() -> int:
+        return wait_until_steady(lambda: tunnel.status()["forwards"][0]["bytes_out"])
+
+    tunnel.up()
+    with small_client(tunnel):
+        taken = taken_by_one_who_does_not_read()
+    count = taken + 100_000  # the rest waits in the daemon
+    lab.profiles["demo"]["forwards"]["bulk"]["connect"] = lab.target(targets.source(count)).address
+    lab.save()
+    tunnel.up()
+    with small_client(tunnel) as client:
+        client.shutdown(socket.SHUT_WR)
+        taken_by_one_who_does_not_read()
+        server.kill_sessions()
+        wait_until(lambda: lab.tunneld.last_error("demo")["code"] == "E-SESSION-LOST", 5, "the loss is seen")
+        assert receive_digest(client) == (count, pattern_digest(count))
+
+
+def small_client(tunnel: Tunnel) -> socket.socket:
+    """Its buffer does not grow."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    client.settimeout(30)
+    client.connect(("127.0.0.1", tunnel.port))
+    return client

@@ -74,6 +74,11 @@ def test_a_port_that_another_profile_holds_is_named(lab: Lab) -> None:
     outcome = other.fails(PORT_TAKEN)
     assert_error(outcome, "E-PORT-IN-USE", f"127.0.0.1:{tunnel.port}", str(lab.tunneld.pid), profile="other")
     assert "tunneld down demo" in outcome.text and "--port further=N" in outcome.text, outcome
+    with socket.create_server(("127.0.0.2", tunnel.port)):
+        lab.profiles["other"]["forwards"]["further"]["listen"] = f"127.0.0.2:{tunnel.port}"
+        lab.save()
+        outcome = other.fails(PORT_TAKEN)
+        assert "tunneld down demo" not in outcome.text and str(os.getpid()) in outcome.text, outcome
     assert_echoes(tunnel)
 
 

@@ -110,7 +110,6 @@ def test_a_cut_connection_resets_clients_and_is_rebuilt_at_once(lab: Lab) -> Non
 
 
 @pytest.mark.sanitized
-@pytest.mark.sanitized
 @pytest.mark.parametrize("cut_first", [True, False])
 def test_a_client_that_comes_in_the_moment_of_the_loss_hides_nothing_of_it(lab: Lab, cut_first: bool) -> None:
     """Both are found by the daemon in one go, in either order: the loss is told as such, the client is served."""
@@ -129,11 +128,60 @@ def test_a_client_that_comes_in_the_moment_of_the_loss_hides_nothing_of_it(lab: 
         send_signal(pid, signal.SIGCONT)
         wait_until(lambda: lab.tunneld.last_error("demo")["code"] == "E-SESSION-LOST", patience(5), "the loss is told")
         assert "E-TARGET-REFUSED" not in lab.tunneld.log()
-        if cut_first:
-            assert receive_exactly(client, 1) == b"x"
-        else:  # its channel may have been asked for in the session that was lost
-            assert ends_with(client, patience(5)) in ("reset", "open")
+        assert receive_exactly(client, 1) == b"x"
     assert_echoes(tunnel)
+
+
+@pytest.mark.sanitized
+def test_a_client_that_nobody_has_answered_is_served_by_the_next_session(lab: Lab) -> None:
+    """As after a laptop has slept: the session is dead, and only its silence tells."""
+    server = lab.sshd()
+    lab.hosts["bastion"] |= {"server_alive_interval": "1s", "server_alive_count_max": 2}
+    relay = lab.relay_before(server)
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    with talking_client(tunnel) as earlier:
+        relay.blackhole()
+        with tunnel.connect() as client:
+            client.sendall(b"hello")
+            assert ends_with(earlier, patience(5)) == "reset"
+            relay.cut()  # the old connection's bytes do not arrive late
+            relay.blackhole(False)
+            assert receive_exactly(client, 5) == b"hello"
+            client.sendall(b"again")
+            assert receive_exactly(client, 5) == b"again"
+
+
+@pytest.mark.sanitized
+def test_a_bastion_that_stands_is_not_logged_in_to_again_while_the_hop_behind_it_is_down(lab: Lab) -> None:
+    hops = lab.chain(2)
+    tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)}, hold_timeout="30s")
+    tunnel.up()
+    session = tunnel.sessions()[0]
+    hops[1].kill()
+    wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
+    assert [hop["state"] for hop in tunnel.status()["hops"]] == ["ready", "idle"]
+    with tunnel.connect() as client:
+        client.sendall(b"x")
+        dials = lambda: lab.tunneld.log().count("E-CONNECTION-REFUSED")
+        wait_until(lambda: dials() >= 3, patience(10), "it has dialled in vain")
+        assert hops[0].logins() == 1
+        lab.tunneld.fails(9, "up", "demo")
+        assert hops[0].logins() == 1
+    hops[1].start()
+    assert_echoes(tunnel)
+    assert tunnel.sessions()[0] == session
+    hops[1].kill()
+    wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
+    hops[0].kill()
+    for hop in hops:
+        hop.start()
+    assert_echoes(tunnel)
+    assert session not in tunnel.sessions()
+    lab.tunneld.ok("down", "demo")
+    hops[1].kill()
+    lab.tunneld.fails(9, "up", "demo")
+    wait_until(lambda: hops[0].sessions() == 0, 5, "an up that fails leaves nothing behind")
 
 
 def test_the_port_never_refuses_while_the_bastion_is_killed_and_comes_back(lab: Lab) -> None:

@@ -46,6 +46,7 @@ class SlowAgent:
     def __init__(self, agent: SshAgent, path: Path, seconds: float) -> None:
         self.socket = path
         self.signatures = 0  # ever asked for
+        self.clients = 0  # connected
         self._agent = agent
         self._seconds = seconds
         self._ended = threading.Event()
@@ -70,6 +71,13 @@ class SlowAgent:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
+        self.clients += 1
+        try:
+            self._relay(client)
+        finally:
+            self.clients -= 1
+
+    def _relay(self, client: socket.socket) -> None:
         with client, socket.socket(socket.AF_UNIX) as agent:
             agent.connect(str(self._agent.socket))
             while request := _message(client):

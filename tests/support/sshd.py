@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .keys import Key, make_key
 from .ports import free_port
-from .process import Server, children_of
+from .process import Server, children_of, kill_tree
 
 SSHD = "/usr/sbin/sshd"
 PRIVSEP_FOLDER = Path("/run/sshd")  # sshd insists on it when root starts it
@@ -103,3 +103,8 @@ class Sshd(SshServer):
     def sessions(self) -> int:
         """Connections it serves at the moment, logged in or not."""
         return len(children_of(self.pid))
+
+    def kill_sessions(self) -> None:
+        """It goes on to serve new ones."""
+        for pid in children_of(self.pid):
+            kill_tree(pid)

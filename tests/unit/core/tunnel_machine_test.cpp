@@ -32,9 +32,9 @@ constexpr std::array kTable = std::to_array<Row>({
     {S::starting, /**/ "-DRYL-----"},
     {S::up, /*    */ "-DR!L-WGI-"},
     {S::degraded, /**/ "BDR!L-WGI-"},
-    {S::backing_off, "RDR!-TH---"},
+    {S::backing_off, "ADR!-TH---"},
     {S::needs_action, "RDR!------"},
-    {S::draining, /**/ "R-R-Q----Q"},
+    {S::draining, /**/ "C-R-Q----Q"},
 });
 
 std::vector<TunnelContext> all_contexts() {
@@ -43,7 +43,8 @@ std::vector<TunnelContext> all_contexts() {
     for (const bool heals : {false, true})
       for (const bool all_listening : {false, true})
         for (const bool clients_waiting : {false, true})
-          contexts.push_back({on_demand, heals, all_listening, clients_waiting});
+          for (const bool chain_ready : {false, true})
+            contexts.push_back({on_demand, heals, all_listening, clients_waiting, chain_ready});
   return contexts;
 }
 
@@ -67,7 +68,12 @@ TunnelStep expected(char cell, S state, const TunnelContext& context) {
     case 'L':
       if (!context.heals) return legal(S::needs_action, {A::drop_chain});
       if (context.on_demand && !context.clients_waiting) return legal(standing, {A::drop_chain});
-      return legal(S::backing_off, {A::drop_chain, A::schedule_retry});
+      return legal(S::backing_off, {A::end_service, A::schedule_retry});
+    case 'A':
+      return legal(S::starting, {A::bind, A::dial});
+    case 'C':
+      return context.chain_ready ? legal(standing, {A::bind, A::serve_held})
+                                 : legal(S::starting, {A::drop_chain, A::bind, A::dial});
     case 'W':
       return legal(S::starting, {A::dial});
     case 'G':
