@@ -29,9 +29,12 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        if "tunneld" not in self.medians or not self.medians.get("ssh"):
+        return self.ratio_to("ssh")
+
+    def ratio_to(self, tool: str) -> float | None:
+        if "tunneld" not in self.medians or not self.medians.get(tool):
             return None
-        return self.medians["tunneld"] / self.medians["ssh"]
+        return self.medians["tunneld"] / self.medians[tool]
 
     @property
     def holds(self) -> bool | None:

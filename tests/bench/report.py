@@ -11,19 +11,19 @@ FOLDER = Path(__file__).parent
 JSON_FILE = FOLDER / "results.json"
 TABLE_FILE = FOLDER / "RESULTS.md"
 TOOLS = ("tunneld", "ssh", "ssh default", "dbclient", "direct")
-HEAD = ["part", "what", *TOOLS, "tunneld / ssh", "wanted", "holds", "of"]
+HEAD = ["part", "what", *TOOLS, "tunneld / ssh", "/ ssh default", "wanted", "holds", "of"]
 TEXT = f"""# tunneld and OpenSSH's client, side by side
 
 Made by `tests/bench/run`. The tools stand over the same sshd servers on one machine (for throughput over three sets of
-them) and are measured in turn; each figure is the median of as many measurements as the column `of` says (`direct` over
-a long link: 1). Only the ratios mean something on another machine.
+them) and are measured in turn; each figure is the median of as many measurements as the column `of` says (`direct`
+for queries and over a long link: 1). Only the ratios mean something on another machine.
 
 - `ssh`: `ssh -N -L ... -J ...` with tunneld's cipher ({CIPHER}), so that tools are compared and not ciphers
 - `ssh default`: the same with the cipher it prefers itself
 - `dbclient`: `dbclient -N -L ...` with the cipher and the window that it prefers; the servers offer it no compression,
   which it would ask for
 - `direct`: without any tunnel, the limit
-- `wanted` bounds the ratio, or where it says "itself" tunneld's own figure
+- `wanted` bounds the ratio to `ssh`, or where it says "itself" tunneld's own figure
 """
 
 
@@ -32,17 +32,17 @@ def number(value: float) -> str:
 
 
 def cells(row: Row) -> list[str]:
-    ratio = f"{row.ratio:.3g}" if row.ratio is not None else ""
+    ratios = [f"{ratio:.3g}" if ratio is not None else "" for ratio in (row.ratio, row.ratio_to("ssh default"))]
     verdict = {True: "yes", False: "**no**", None: ""}[row.holds]
     wanted = f"itself {row.wanted}" if row.bounds == "figure" and row.wanted else row.wanted
     values = [number(row.medians[tool]) if tool in row.medians else "" for tool in TOOLS]
-    return [row.part, f"{row.what}, {row.unit}", *values, ratio, wanted, verdict, str(row.repetitions)]
+    return [row.part, f"{row.what}, {row.unit}", *values, *ratios, wanted, verdict, str(row.repetitions)]
 
 
 def line(row: Row) -> str:
     """For the terminal, as soon as the row is there."""
     named = [f"{tool} {number(row.medians[tool])}" for tool in TOOLS if tool in row.medians]
-    ratio, wanted, verdict = cells(row)[-4:-1]
+    ratio, _, wanted, verdict = cells(row)[-5:-1]
     shown = [f"{row.part}: {row.what}, {row.unit}:", *named, f"ratio {ratio}" if ratio else ""]
     if verdict:
         shown.append(f"(wanted {wanted}: {verdict.strip('*')})")

@@ -69,7 +69,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
 def test_the_table_has_a_cell_for_each_column() -> None:
     row = replace(ROW, wanted="<= 1", bounds="figure")
     assert len(report.cells(row)) == len(report.HEAD)
-    assert "| part | what, ms | 2 | 8 |  |  | 1 | 0.25 | itself <= 1 | **no** | 5 |" in report.table([row], {})
+    assert "| part | what, ms | 2 | 8 |  |  | 1 | 0.25 |  | itself <= 1 | **no** | 5 |" in report.table([row], {})
 
 
 def test_a_part_that_fails_is_named_keeps_its_rows_and_does_not_stop_the_others(monkeypatch, capsys) -> None:

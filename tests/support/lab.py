@@ -12,6 +12,7 @@ from .dropbear import Dropbear
 from .faulty_relay import FaultyRelay
 from .keys import Key, make_key
 from .ports import free_port
+from .pgbouncer import PgBouncer
 from .postgres import Postgres
 from .process import Server
 from .scale import patience
@@ -140,6 +141,11 @@ class Lab:
         server = Postgres(self.folder / "postgres")
         self._run(server, True)
         return server
+
+    def pgbouncer(self, server: Postgres) -> PgBouncer:
+        pooler = PgBouncer(self.folder / "pgbouncer", server)
+        self._run(pooler, True)
+        return pooler
 
     def agent(self, *keys: Key) -> SshAgent:
         server = SshAgent(self.folder / "agent")

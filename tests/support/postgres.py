@@ -34,7 +34,7 @@ class Postgres(Server):
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         subprocess.run(
             [
-                *self._as_account(),
+                *self.as_account(),
                 _program("initdb"),
                 "-D",
                 str(self.data),
@@ -53,7 +53,8 @@ class Postgres(Server):
             stdout=subprocess.DEVNULL,
         )
 
-    def _as_account(self) -> list[str]:
+    def as_account(self) -> list[str]:
+        """What goes before a command so that it runs as the account that the cluster belongs to."""
         if os.getuid() != 0:
             return []
         return ["setpriv", f"--reuid={self.account}", f"--regid={self.account}", "--clear-groups"]
@@ -71,7 +72,7 @@ class Postgres(Server):
             "autovacuum": "off",
         }
         flags = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-        return [*self._as_account(), _program("postgres"), "-D", str(self.data), *flags]
+        return [*self.as_account(), _program("postgres"), "-D", str(self.data), *flags]
 
     def ready(self) -> bool:
         return "database system is ready to accept connections" in self.log()

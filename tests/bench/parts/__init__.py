@@ -7,7 +7,7 @@ from .hot import hot
 from .idle import idle
 from .many import many
 from .mixed import mixed
-from .queries import answers, churn, latency
+from .queries import answers, churn, latency, pooled_churn
 from .throughput import throughput
 from .wan import wan_20ms, wan_100ms
 
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "throughput": throughput,
     "latency": latency,
     "churn": churn,
+    "pooled-churn": pooled_churn,
     "answers": answers,
     "wan-20ms": wan_20ms,
     "wan-100ms": wan_100ms,

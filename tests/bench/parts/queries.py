@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from typing import Generator
 
+from support.pgbouncer import PgBouncer
 from support.postgres import Postgres, client_environment, psql
 
 from ..measure import Row, take_turns
@@ -14,10 +15,14 @@ from .setting import hops_text, new_chain, new_lab, new_tools
 
 PGBENCH = "/usr/bin/pgbench"
 PG_DUMP = "/usr/bin/pg_dump"
-# Queries of each client, by how many clients there are, with 1, 2 and 3 hops. A new server process is slow with its first
-# hundreds, with any tool: where a bound is near there are more of them.
-LATENCY_QUERIES = {1: (600, 2500, 800), 16: (150, 800, 200)}
-CHURN_QUERIES = {1: (30, 30, 30), 4: (6, 6, 6)}
+# How long one measurement takes with ssh, as far as a first one tells, that does not count. A new server process is slow
+# with its first hundreds of queries, with any tool: where a bound is near there are more of them.
+SECONDS = 0.3
+LATENCY_SECONDS = {(16, 2): 1.0, (16, 3): 1.0}  # by clients and hops
+WARM_UP = {"latency": {1: 200, 16: 60}, "churn": {1: 3, 4: 3}, "pooled-churn": {1: 20, 4: 5}}  # queries of each client
+# Of a hundredth of the table: a new server process would else be measured while it maps the rest, page by page.
+SCALE = ("-D", "scale=0.01")
+CHURN_WANTED = {(clients, hops): bound for hops in (1, 2, 3) for clients, bound in ((1, ">= 0.9"), (4, ">= 4"))}
 ANSWER_BYTES = (50_000, 200_000)
 ANSWERS = 10
 DUMPED_TABLES = 10
@@ -41,37 +46,55 @@ def _pgbench(tool: Tool, clients: int, queries: int, *options: str) -> dict[str,
     return {"tps": float(found[1])}
 
 
-def _over_hops(hops: int, server: Postgres, stack: ExitStack) -> list[Tool]:
+def _over_hops(hops: int, server: Postgres | PgBouncer, stack: ExitStack) -> list[Tool]:
     lab = new_lab(stack)
     forwards = {"postgres": f"127.0.0.1:{server.port}"}
     return new_tools(stack, lab, new_chain(lab, hops), forwards, [DropbearClient] if hops == 1 else [])
 
 
 def _queries(
-    part: str, queries: dict[int, tuple[int, int, int]], wanted: dict[tuple[int, int], str], *options: str
+    part: str,
+    server: Postgres | PgBouncer,
+    wanted: dict[tuple[int, int], str],
+    *options: str,
+    seconds: dict[tuple[int, int], float] = {},
 ) -> Generator[Row, None, None]:
-    """`wanted`: by clients and hops."""
-    with ExitStack() as stack:
-        server = new_lab(stack).postgres()
-        _fill(server)
-        for hops in (1, 2, 3):
-            with ExitStack() as inner:
-                tools = _over_hops(hops, server, inner)
-                for clients, by_hops in queries.items():
-                    each = by_hops[hops - 1]
-                    medians = take_turns(tools, lambda tool: _pgbench(tool, clients, each, "-S", *options))["tps"]
-                    what = f"{clients} client{'s' if clients > 1 else ''}, {hops_text(hops)}"
-                    yield Row(part, what, "tps", medians, wanted.get((clients, hops), ""))
+    """`wanted` and `seconds`: by clients and hops."""
+    for hops in (1, 2, 3):
+        with ExitStack() as stack:
+            *tools, direct = _over_hops(hops, server, stack)
+            (ssh,) = [tool for tool in tools if tool.name == "ssh"]
+            for clients, fewest in WARM_UP[part].items():
+                rate = _pgbench(ssh, clients, fewest, *options)["tps"]
+                queries = max(fewest, round(rate * seconds.get((clients, hops), SECONDS) / clients))
+                run = lambda tool: _pgbench(tool, clients, queries, *options)
+                medians = take_turns(tools, run, warm_up=False)["tps"] | {direct.name: run(direct)["tps"]}
+                what = f"{clients} client{'s' if clients > 1 else ''}, {hops_text(hops)}"
+                yield Row(part, what, "tps", medians, wanted.get((clients, hops), ""))
 
 
 def latency() -> Generator[Row, None, None]:
     wanted = {(1, 2): ">= 1.2", (1, 3): ">= 1.2", (16, 2): ">= 1.4", (16, 3): ">= 1.4"}
-    yield from _queries("latency", LATENCY_QUERIES, wanted)
+    with ExitStack() as stack:
+        server = new_lab(stack).postgres()
+        _fill(server)
+        yield from _queries("latency", server, wanted, "-S", *SCALE, seconds=LATENCY_SECONDS)
 
 
 def churn() -> Generator[Row, None, None]:
-    wanted = {(clients, hops): bound for hops in (1, 2, 3) for clients, bound in ((1, ">= 0.9"), (4, ">= 4"))}
-    yield from _queries("churn", CHURN_QUERIES, wanted, "-C")
+    with ExitStack() as stack:
+        server = new_lab(stack).postgres()
+        _fill(server)
+        yield from _queries("churn", server, CHURN_WANTED, "-S", "-C")
+
+
+def pooled_churn() -> Generator[Row, None, None]:
+    """Where a server that starts a process for each connection would be the limit."""
+    with ExitStack() as stack:
+        lab = new_lab(stack)
+        server = lab.postgres()
+        _fill(server)
+        yield from _queries("pooled-churn", lab.pgbouncer(server), CHURN_WANTED, "-S", "-C")
 
 
 def _pg_dump(tool: Tool) -> dict[str, float]:
