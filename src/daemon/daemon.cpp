@@ -16,8 +16,10 @@ namespace tunneld::daemon {
 using control::Json;
 using Kind = control::Reply::Kind;
 
-Daemon::Daemon(const DaemonOptions& options, UniqueFd control_listener, std::optional<trust::PeerOwner> peers)
-    : log_(options.paths.log, options.log_to_stderr),
+Daemon::Daemon(const DaemonOptions& options, UniqueFd control_listener, std::optional<trust::PeerOwner> peers,
+               std::function<void()> let_go)
+    : let_go_(std::move(let_go)),
+      log_(options.paths.log, options.log_to_stderr),
       keys_(trust::usual_host_key_files(options.paths.known_hosts, options.paths.home)),
       gatekeeper_(std::move(peers)) {
   hops_ = std::make_unique<ssh::HopGraph>(loop_, keys_, [this](const std::string& text) { log_.info("", text); });
@@ -48,10 +50,12 @@ void Daemon::run() {
 void Daemon::stop() {
   // From the loop, when no request or signal is on the stack any more; what is gone then leaves the loop empty.
   loop_.defer([this] {
+    if (!server_) return;  // asked to stop twice
     server_.reset();
     tunnels_.reset();
     hops_.reset();
     signals_.clear();
+    let_go_();
   });
 }
 

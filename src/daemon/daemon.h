@@ -1,6 +1,7 @@
 // The daemon: its loop, its stores, its tunnels and its control socket, wired together.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "daemon/control_server.h"
@@ -16,7 +17,10 @@ namespace tunneld::daemon {
 
 class Daemon {
  public:
-  Daemon(const DaemonOptions& options, UniqueFd control_listener, std::optional<trust::PeerOwner> peers);
+  // `let_go`: called when the control socket has been closed. What is left then, a name look-up that cannot be broken off
+  // say, is in nobody's way.
+  Daemon(const DaemonOptions& options, UniqueFd control_listener, std::optional<trust::PeerOwner> peers,
+         std::function<void()> let_go);
 
   // Until a signal or a request ends it; everything is closed then.
   void run();
@@ -26,6 +30,7 @@ class Daemon {
   void report(const control::Request& request, Replies& replies);
   void stop();
 
+  const std::function<void()> let_go_;
   Log log_;
   loop::Loop loop_;
   trust::HostKeys keys_;

@@ -38,7 +38,7 @@ void DownRequest::start() {
       report_failure(name, {ErrorCode::not_up, name + " is not up", {}, "", "tunneld ps shows what is"});
     }
   }
-  for (Tunnel* tunnel : tunnels) going_[tunnel->profile().name] = clients_of(*tunnel);
+  name_clients(tunnels);
   for (Tunnel* tunnel : tunnels) begin(*tunnel);
   finish_if_done();
 }
@@ -54,20 +54,32 @@ void DownRequest::begin(Tunnel& tunnel) {
                               {"drain_ms", tunnel.drains_for_ms()}});
 }
 
-Json DownRequest::clients_of(const Tunnel& tunnel) {
-  Json clients = Json::array();
-  constexpr std::size_t kMaxNamed = 50;  // each is looked for in /proc; a person reads no more, and a frame is bounded
-  for (const auto& forward : tunnel.forwards()) {
-    for (const auto& [key, client] : forward->clients()) {
-      if (clients.size() >= kMaxNamed) return clients;
-      const std::optional<trust::Process> process = gatekeeper_.process_behind(client->fd());
-      clients.push_back({{"forward", forward->forward().name},
-                         {"peer", client->peer()},
-                         {"process", process ? process->name : ""},
-                         {"pid", process ? process->pid : 0}});
+void DownRequest::name_clients(const std::vector<Tunnel*>& tunnels) {
+  constexpr std::size_t kMaxNamed = 50;  // of a profile: a person reads no more, and a frame is bounded
+  std::map<std::string, std::vector<std::pair<std::string, const forward::Client*>>> named;
+  std::vector<int> fds;
+  for (const Tunnel* tunnel : tunnels) {
+    auto& clients = named[tunnel->profile().name];
+    for (const auto& forward : tunnel->forwards()) {
+      for (const auto& [key, client] : forward->clients()) {
+        if (clients.size() >= kMaxNamed) break;
+        clients.emplace_back(forward->forward().name, client.get());
+        fds.push_back(client->fd());
+      }
     }
   }
-  return clients;
+  const std::map<int, trust::Process> processes = gatekeeper_.processes_behind(fds);
+  for (const auto& [profile, clients] : named) {
+    going_[profile] = Json::array();
+    for (const auto& [forward, client] : clients) {
+      const auto process = processes.find(client->fd());
+      const bool known = process != processes.end();
+      going_[profile].push_back({{"forward", forward},
+                                 {"peer", client->peer()},
+                                 {"process", known ? process->second.name : ""},
+                                 {"pid", known ? process->second.pid : 0}});
+    }
+  }
 }
 
 void DownRequest::tunnel_down(Tunnel& tunnel) {

@@ -24,7 +24,8 @@ class DownRequest : public Request, private TunnelObserver {
 
  private:
   void begin(Tunnel& tunnel);
-  control::Json clients_of(const Tunnel& tunnel);
+  // Those that are connected now, for who is told that the profile is down.
+  void name_clients(const std::vector<Tunnel*>& tunnels);
   void tunnel_progress(Tunnel& tunnel, int, const Host&, const ssh::HopProgress&) override { asked_for_again(tunnel); }
   bool tunnel_asks(Tunnel&, const Host&, const std::string&, const HostKey&) override { return false; }
   void tunnel_settled(Tunnel& tunnel) override { asked_for_again(tunnel); }

@@ -86,14 +86,16 @@ int run_daemon(const DaemonOptions& options) {
   Result<trust::PeerOwner> peers = trust::PeerOwner::open();
   {
     Daemon daemon(options, std::move(*listener),
-                  peers ? std::optional<trust::PeerOwner>(std::move(*peers)) : std::nullopt);
+                  peers ? std::optional<trust::PeerOwner>(std::move(*peers)) : std::nullopt, [&] {
+                    ::unlink(options.paths.socket.c_str());
+                    lock->reset();
+                  });
     if (options.ready_fd >= 0) {
       (void)!::write(options.ready_fd, "ok\n", 3);
       ::close(options.ready_fd);
     }
     daemon.run();
   }
-  ::unlink(options.paths.socket.c_str());
   return static_cast<int>(ExitCode::done);
 }
 

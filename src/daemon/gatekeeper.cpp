@@ -42,9 +42,16 @@ Gatekeeper::Verdict Gatekeeper::judge(const Access& access, const Endpoint& list
   return trust::allowed(access, *uid, ::getuid()) ? Verdict::admitted : Verdict::stranger;
 }
 
-std::optional<trust::Process> Gatekeeper::process_behind(int fd) {
-  const std::optional<trust::PeerIdentity> peer = identify(fd);
-  return peer ? trust::find_process_by_inode(peer->inode) : std::nullopt;
+std::map<int, trust::Process> Gatekeeper::processes_behind(const std::vector<int>& fds) {
+  std::map<int, std::uint64_t> inodes;
+  std::set<std::uint64_t> wanted;
+  for (const int fd : fds)
+    if (const std::optional<trust::PeerIdentity> peer = identify(fd)) wanted.insert(inodes[fd] = peer->inode);
+  const std::map<std::uint64_t, trust::Process> found = trust::find_processes(std::move(wanted));
+  std::map<int, trust::Process> processes;
+  for (const auto& [fd, inode] : inodes)
+    if (const auto process = found.find(inode); process != found.end()) processes[fd] = process->second;
+  return processes;
 }
 
 void name_port_owner(Error& error, const Endpoint& endpoint) {

@@ -7,6 +7,10 @@
 #include <string>
 
 #include <tunneld/error.h>
+#include <map>
+#include <optional>
+#include <vector>
+
 #include <tunneld/profile.h>
 
 #include "trust/peer_owner.h"
@@ -21,8 +25,9 @@ class Gatekeeper {
   enum class Verdict { admitted, stranger, gone };
   // Whether the client at the accepted socket `fd` may come in. `gone`: it has left before it could be looked at.
   Verdict judge(const Access& access, const Endpoint& listen, int fd);
-  // The process at the other end of an accepted TCP socket. Reads /proc: for talk, not for each connection.
-  std::optional<trust::Process> process_behind(int fd);
+  // The processes at the other ends of accepted TCP sockets, by socket, as far as they can be told. Reads /proc: for talk,
+  // not for each connection.
+  std::map<int, trust::Process> processes_behind(const std::vector<int>& fds);
 
  private:
   std::optional<trust::PeerIdentity> identify(int fd);

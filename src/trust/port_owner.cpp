@@ -124,9 +124,9 @@ SocketOwner describe(uid_t uid, std::uint64_t inode) {
   SocketOwner owner;
   owner.uid = uid;
   owner.user = user_name(uid);
-  if (auto process = find_process_by_inode(inode)) {
-    owner.pid = process->pid;
-    owner.name = std::move(process->name);
+  for (auto& [number, process] : find_processes({inode})) {
+    owner.pid = process.pid;
+    owner.name = std::move(process.name);
   }
   return owner;
 }
@@ -153,16 +153,13 @@ std::vector<pid_t> all_pids() {
   return pids;
 }
 
-bool holds_socket(pid_t pid, const std::string& link_text) {
-  const std::string fds = "/proc/" + std::to_string(pid) + "/fd";
-  bool holds = false;
-  for_each_entry(fds, [&](const char* name) {
-    if (holds) return;
-    std::array<char, 64> target{};
-    const ssize_t length = ::readlink((fds + "/" + name).c_str(), target.data(), target.size());
-    holds = length > 0 && std::string_view(target.data(), static_cast<std::size_t>(length)) == link_text;
-  });
-  return holds;
+// The inode of a socket, as a link in /proc/PID/fd names it: "socket:[1234]". 0 for anything else.
+std::uint64_t socket_inode(std::string_view link_text) {
+  constexpr std::string_view kPrefix = "socket:[";
+  if (!link_text.starts_with(kPrefix)) return 0;
+  std::uint64_t inode = 0;
+  std::from_chars(link_text.data() + kPrefix.size(), link_text.data() + link_text.size(), inode);
+  return inode;
 }
 
 }  // namespace
@@ -173,12 +170,21 @@ std::string to_string(const SocketOwner& owner) {
   return "a process of uid " + std::to_string(owner.uid);
 }
 
-std::optional<Process> find_process_by_inode(std::uint64_t inode) {
-  if (inode == 0) return std::nullopt;
-  const std::string link_text = "socket:[" + std::to_string(inode) + "]";
-  for (const pid_t pid : all_pids())
-    if (holds_socket(pid, link_text)) return Process{pid, process_name(pid)};
-  return std::nullopt;
+std::map<std::uint64_t, Process> find_processes(std::set<std::uint64_t> inodes) {
+  std::map<std::uint64_t, Process> found;
+  inodes.erase(0);
+  for (const pid_t pid : inodes.empty() ? std::vector<pid_t>{} : all_pids()) {
+    const std::string fds = "/proc/" + std::to_string(pid) + "/fd";
+    for_each_entry(fds, [&](const char* name) {
+      std::array<char, 64> target{};
+      const ssize_t length = ::readlink((fds + "/" + name).c_str(), target.data(), target.size());
+      if (length <= 0) return;
+      const std::uint64_t inode = socket_inode({target.data(), static_cast<std::size_t>(length)});
+      if (inodes.erase(inode) > 0) found[inode] = {pid, process_name(pid)};
+    });
+    if (inodes.empty()) break;
+  }
+  return found;
 }
 
 std::optional<SocketOwner> find_listener(std::string_view address, std::uint16_t port) {

@@ -6,7 +6,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -30,12 +32,12 @@ std::optional<SocketOwner> find_listener(std::string_view address, std::uint16_t
 // Who listens on the unix socket at `path` (absolute). Also sees sockets that bind_private_socket made.
 std::optional<SocketOwner> find_unix_listener(const std::string& path);
 
-// The process that holds the socket with this inode; the oldest one when several do. Nothing when none that
-// we may look into does.
+// The processes that hold the sockets with these inodes, by inode; the oldest one when several hold one. Those that none
+// does that we may look into are not there. Looks at /proc once, however many are asked for.
 struct Process {
   pid_t pid = 0;
   std::string name;
 };
-std::optional<Process> find_process_by_inode(std::uint64_t inode);
+std::map<std::uint64_t, Process> find_processes(std::set<std::uint64_t> inodes);
 
 }  // namespace tunneld::trust

@@ -12,6 +12,7 @@ from support.lab import Lab
 from support.ports import answers
 from support.process import alive
 from support.scale import patience, scaled
+from support.stuck_names import StuckNames
 from support.transfers import assert_echoes
 from support.tunneld import binary
 from support.wait import Stopwatch, wait_until
@@ -205,3 +206,23 @@ def test_many_commands_at_once_are_all_answered(lab: Lab) -> None:
     for each in threads:
         each.join()
     assert codes == [0] * 20
+
+
+def test_a_name_look_up_that_hangs_keeps_neither_a_shutdown_nor_the_next_up_waiting(lab: Lab) -> None:
+    names = StuckNames(lab.folder)
+    tunnel = lab.profile("demo", [lab.sshd()], {"echo": lab.target(targets.echo)})
+    lab.profile("stuck", ["bastion.stuck"], {"echo": lab.target(targets.echo)})
+    lab.tunneld.up("demo", environment=names.environment)
+    pid = lab.tunneld.pid
+    stuck = lab.tunneld.start("up", "stuck")
+    wait_until(lambda: "[stuck] hop bastion.stuck: idle -> resolving" in lab.tunneld.log(), 5, "it looks the name up")
+    lab.tunneld.ok("shutdown")
+    stuck.communicate(timeout=10)
+    assert alive(pid), "a look-up cannot be broken off"
+    watch = Stopwatch()
+    tunnel.up()
+    assert watch.seconds < patience(1) and lab.tunneld.pid != pid
+    assert_echoes(tunnel)
+    names.answer()
+    wait_until(lambda: not alive(pid), 5, "the first daemon has gone")
+    assert tunnel.status()["state"] == "up"

@@ -111,14 +111,16 @@ TEST(FindUnixListener, AStaleSocketHasNoOwner) {
   EXPECT_FALSE(find_unix_listener(dir / "control.sock"));
 }
 
-TEST(FindProcess, IsTheOneThatHoldsTheSocket) {
+TEST(FindProcesses, AreThoseThatHoldTheSockets) {
   const UniqueFd listener = listen_on("127.0.0.1");
-  const auto process = find_process_by_inode(inode_of(listener));
-  ASSERT_TRUE(process);
-  EXPECT_EQ(process->pid, ::getpid());
-  EXPECT_EQ(process->name, own_name());
-  EXPECT_FALSE(find_process_by_inode(0));
-  EXPECT_FALSE(find_process_by_inode(~std::uint64_t{0}));
+  const UniqueFd other = listen_on("127.0.0.1");
+  const auto processes = find_processes({0, inode_of(listener), inode_of(other), ~std::uint64_t{0}});
+  ASSERT_EQ(processes.size(), 2U);
+  for (const auto& [inode, process] : processes) {
+    EXPECT_TRUE(inode == inode_of(listener) || inode == inode_of(other));
+    EXPECT_EQ(process.pid, ::getpid());
+    EXPECT_EQ(process.name, own_name());
+  }
 }
 
 TEST(SocketOwner, ReadsAsAPersonWouldSayIt) {
