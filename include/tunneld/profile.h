@@ -45,6 +45,7 @@ using Milliseconds = std::chrono::milliseconds;
 // One SSH server, as one profile reaches it.
 struct Host {
   std::string name;      // how the profile's hop names it
+  std::string host;      // what it is called under `hosts`; a bare host's own name
   std::string hostname;  // what is resolved or dialled
   std::uint16_t port = 22;
   std::string user;

@@ -57,7 +57,7 @@ int run_check(const CheckOptions& options, const Context& context) {
 void add_check(CLI::App& app, Commands& commands) {
   CLI::App* command = app.add_subcommand("check", "Validate profile files without connecting anywhere");
   command->footer(
-      "Findings go to stdout. Exit code 0: no mistakes; 5: mistakes.\n"
+      "Findings go to stdout. Exit code 0: no mistakes; 5: mistakes; 4: there is no file.\n"
       "Examples:\n"
       "  tunneld check                                    the files that \"up\" would read\n"
       "  tunneld check --strict profiles/                 in a pre-commit hook\n"

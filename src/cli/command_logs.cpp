@@ -22,7 +22,10 @@ struct LogsOptions {
 };
 
 std::string line_text(const LogLine& line, const LogsOptions& options, const Context& context) {
-  return options.json ? json_line(log_line_json(line)) : log_line_text(line, context.out.color);
+  if (!options.json) return log_line_text(line, context.out.color);
+  control::Json json = log_line_json(line);
+  json["schema"] = 1;
+  return json_line(json);
 }
 
 // The last `count` wanted lines of the file before and the file now.

@@ -38,7 +38,7 @@ struct Context {
   Wiring wiring;
 };
 
-// cli.md: colour and live redraw only on a terminal, never with NO_COLOR or TERM=dumb; --color overrides for
+// Colour and live redraw only on a terminal, never with NO_COLOR or TERM=dumb; --color overrides for
 // colour.
 Style decide_style(ColorMode color, ProgressMode progress, bool is_terminal, const EnvLookup& env);
 

@@ -34,7 +34,7 @@ std::string client_hint(const OpenForward& forward);
 // "prod-db is up: psql -h 127.0.0.1 -p 5432"
 std::string up_line(const std::string& profile, const std::vector<OpenForward>& forwards, bool already);
 
-// cli.md's environment for `exec`: TUNNELD_<FORWARD>_HOST, _PORT, _ADDRESS; with one forward also
+// The environment of `exec`'s command: TUNNELD_<FORWARD>_HOST, _PORT, _ADDRESS; with one forward also
 // TUNNELD_HOST and so on; for the first forward with `app: postgresql` PGHOST and PGPORT. A unix socket's
 // HOST is its directory and its PORT the number of .s.PGSQL.N, else "".
 std::map<std::string, std::string> environment_of(const std::vector<OpenForward>& forwards);

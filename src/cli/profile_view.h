@@ -11,7 +11,7 @@
 namespace tunneld::cli {
 
 // {"schema": 1, "daemon": {"pid", "version"}, "profiles": [...]}. `daemon` is null when none runs. A key of
-// cli.md that the daemon left out is there as null.
+// the man page that the daemon left out is there as null.
 control::Json profiles_json(const control::Json& daemon, const std::vector<control::Json>& items);
 
 // The table of `ps`: a row for each forward, the profile's own columns in its first row; below a profile that

@@ -6,7 +6,7 @@
 namespace tunneld::config {
 namespace {
 
-// What tunneld offers (trust.md, point 10); a profile may narrow it, not widen it.
+// What tunneld offers (README.md, security); a profile may narrow it, not widen it.
 const std::vector<std::string> kCiphers{"aes128-gcm@openssh.com",
                                         "aes256-gcm@openssh.com",
                                         "chacha20-poly1305@openssh.com",

@@ -50,6 +50,7 @@ Host resolve_host(const HopTarget& target, const Defined<ProfileDefinition>* pro
 
   Host host;
   host.name = target.name;
+  host.host = target.vault != nullptr ? target.vault->any().name : target.hostname;
   host.hostname = target.hostname;
   host.user = user;
   host.position = position_of(target.spot);

@@ -8,6 +8,7 @@ HopLikeness likeness_of(const Host& host, const std::string& home, const std::st
                         unsigned lane) {
   HopLikeness likeness{host, home, lane};
   likeness.host.name.clear();
+  likeness.host.host.clear();
   likeness.host.tags.clear();
   likeness.host.position = {};
   likeness.host.identity_agent = host.identity_agent.value_or(agent_path);

@@ -1,4 +1,4 @@
-// Who may use a listener (trust.md, another user of this machine), and who is at the other end of a socket.
+// Who may use a listener, other users of this machine among them, and who is at the other end of a socket.
 #pragma once
 
 #include <sys/types.h>

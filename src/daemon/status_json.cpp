@@ -24,7 +24,7 @@ std::string utc(std::chrono::system_clock::time_point time) {
 }
 
 Json hop_json(const Host& host, const ssh::SharedHop* shared, const std::string& profile) {
-  Json json = {{"name", host.name},       {"host", host.name},   {"address", nullptr}, {"state", "idle"},
+  Json json = {{"name", host.name},       {"host", host.host},   {"address", nullptr}, {"state", "idle"},
                {"session", nullptr},      {"lanes", 0},          {"rtt_ms", nullptr},  {"shared_by", Json::array()}};
   if (shared == nullptr) return json;
   const ssh::Hop* hop = &shared->hop();

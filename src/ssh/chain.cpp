@@ -152,14 +152,16 @@ void Chain::conclude() {
   // What a server permits is settled when the session begins: only another session finds it mended.
   if (error.code == ErrorCode::forward_prohibited && index > 0) hops_[index - 1]->detach();
   // A hop that was silent while the one behind it waited in vain may be the one that is gone.
-  const bool may_be_gone = index > 0 && error.code == ErrorCode::connect_timeout && !heard_within(index - 1, hosts_[index].connect_timeout);
+  const bool may_be_gone = index > 0 && error.code == ErrorCode::connect_timeout &&
+                           !heard_within(index - 1, hosts_[index].connect_timeout);
   let_go_from(may_be_gone ? 0 : index, AfterUse::close);
   observer_.chain_failed(error);
 }
 
 bool Chain::heard_within(std::size_t index, Milliseconds time) const {
   const Session* session = hops_[index]->hop().session();
-  return session != nullptr && session->last_heard_ms() + static_cast<std::uint64_t>(time.count()) >= loop_.precise_now_ms();
+  const auto time_ms = static_cast<std::uint64_t>(time.count());
+  return session != nullptr && session->last_heard_ms() + time_ms >= loop_.precise_now_ms();
 }
 
 // When a hop is silent, each hop before it may be the one that is gone. They are asked, and those that answer

@@ -32,7 +32,7 @@ def own_known_hosts(lab: Lab) -> str:
 
 
 def scoped_name(hops: list[Sshd], number: int) -> str:
-    """trust.md, point 3: a host behind others is known by its path; [...]:port because the port is not 22."""
+    """A host behind others is known by its path; [...]:port because the port is not 22."""
     path = "".join(f"[127.0.0.1]:{hop.port}/" for hop in hops[: number - 1])
     return f"[{path}127.0.0.1]:{hops[number - 1].port}"
 
@@ -180,7 +180,7 @@ def test_hashed_names_of_earlier_ssh_use_count(lab: Lab) -> None:
 
 
 def test_a_plain_line_counts_behind_a_bastion_only_when_it_matches(lab: Lab) -> None:
-    """trust.md, point 3: the same private address may be another machine in another network."""
+    """The same private address may be another machine in another network."""
     hops, tunnel = unpinned(lab, 2, strict_host_key_checking="accept-new")
     lab.hosts["hop1"]["host_keys"] = [hops[0].host_keys[0].fingerprint]
     lab.save()

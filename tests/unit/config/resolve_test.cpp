@@ -15,6 +15,7 @@ TEST(Resolve, TheSmallestFileGetsEveryDefault) {
   ASSERT_EQ(profile.hops.size(), 1U);
   const Host& hop = profile.hops.front();
   EXPECT_EQ(hop.name, "bastion.corp.com");
+  EXPECT_EQ(hop.host, "bastion.corp.com");
   EXPECT_EQ(hop.hostname, "bastion.corp.com");
   EXPECT_EQ(hop.user, "alice");
   EXPECT_EQ(hop.port, 22);
@@ -125,6 +126,7 @@ TEST(Resolve, AHopMayDecorateAHostOfTheVault) {
       "[\"root@h:25\"]}}\n");
   const Host& hop = result.catalog.profiles.at("p").hops.at(0);
   EXPECT_EQ(hop.name, "root@h:25");
+  EXPECT_EQ(hop.host, "h");
   EXPECT_EQ(hop.hostname, "10.0.0.1");
   EXPECT_EQ(hop.user, "root");
   EXPECT_EQ(hop.port, 25);

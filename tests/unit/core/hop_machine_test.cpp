@@ -182,7 +182,7 @@ TEST(HopMachine, LogsInThroughEveryStepInOrder) {
                                   A::authenticate, A::announce_ready}));
 }
 
-// trust.md point 1: no path leads to a credential without an accepted key.
+// No path leads to a credential without an accepted key.
 TEST(HopMachine, ShowsNoCredentialBeforeTheHostKeyIsAccepted) {
   for (const Row& row : kTable)
     for (const E event : kEvents) {
