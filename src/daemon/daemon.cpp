@@ -34,6 +34,10 @@ Daemon::Daemon(const DaemonOptions& options, UniqueFd control_listener, std::opt
       });
   for (const int number : {SIGTERM, SIGINT})
     signals_.push_back(std::make_unique<loop::SignalWatch>(loop_, number, [this] { stop(); }));
+  sleeps_ = std::make_unique<loop::SuspendWatch>(loop_, [this] {
+    log_.info("", "the machine has slept: sessions are asked whether they still stand");
+    hops_->probe_all();
+  });
   log_.info("", std::string("tunneld " TUNNELD_VERSION " started, pid ") + std::to_string(::getpid()) + ", " +
                     ssh::library_version() + ", " + trust::crypto_version());
   if (const auto window = ssh::fixed_window())
@@ -55,6 +59,7 @@ void Daemon::stop() {
     tunnels_.reset();
     hops_.reset();
     signals_.clear();
+    sleeps_.reset();
     let_go_();
   });
 }

@@ -11,6 +11,7 @@
 #include "daemon/tunnel_set.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
+#include "loop/suspend_watch.h"
 #include "trust/host_keys.h"
 
 namespace tunneld::daemon {
@@ -39,6 +40,7 @@ class Daemon {
   std::unique_ptr<TunnelSet> tunnels_;
   std::unique_ptr<ControlServer> server_;
   std::vector<std::unique_ptr<loop::SignalWatch>> signals_;
+  std::unique_ptr<loop::SuspendWatch> sleeps_;
 };
 
 }  // namespace tunneld::daemon

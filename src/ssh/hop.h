@@ -80,6 +80,9 @@ class Hop : private SessionObserver, private TransportOwner {
   // Whoever logs in there again would bother a person.
   bool login_needs_person() const { return needed_person_; }
   const Liveness* liveness() const { return liveness_.get(); }
+  void probe() {
+    if (liveness_) liveness_->probe();
+  }
   std::uint64_t shortest_rtt_us() const { return session_ ? session_->shortest_rtt_us() : 0; }  // 0 when not known
   // path_component() of the hops before it and its own: the way to what lies behind.
   std::vector<std::string> path_behind() const;

@@ -55,6 +55,10 @@ void HopGraph::release(SharedHop& hop, HopUser& user, AfterUse after) {
   sweep();
 }
 
+void HopGraph::probe_all() {
+  for (const auto& hop : hops_) hop->hop().probe();
+}
+
 // From the innermost on: with the last hop behind it a hop may have become free as well.
 void HopGraph::sweep() {
   const std::uint64_t now = loop_.precise_now_ms();

@@ -40,6 +40,8 @@ class HopGraph {
   SharedHop* peek(const SharedHop* before, const HopLikeness& likeness);
   // The user leaves, who has let go of what it used behind this hop already.
   void release(SharedHop& hop, HopUser& user, AfterUse after);
+  // The machine has slept: any session may be forgotten at its other end.
+  void probe_all();
 
  private:
   void sweep();

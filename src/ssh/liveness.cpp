@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace tunneld::ssh {
+namespace {
+
+constexpr std::uint64_t kProbeMs = 10'000;
+
+}  // namespace
 
 Liveness::Liveness(loop::Loop& loop, Session& session, const Host& host, std::function<void()> silent)
     : loop_(loop), session_(session), silent_(std::move(silent)), timer_(loop, [this] { check(); }) {
@@ -21,9 +26,19 @@ std::uint64_t Liveness::silent_ms() const {
   return now > session_.last_heard_ms() ? now - session_.last_heard_ms() : 0;
 }
 
+void Liveness::probe() {
+  if (limit_ms_ == 0) return;
+  probed_at_ms_ = loop_.precise_now_ms();
+  session_.ping();
+  timer_.start(std::min(kProbeMs, limit_ms_ - std::min(silent_ms(), limit_ms_)));
+}
+
 void Liveness::check() {
   const std::uint64_t silent = silent_ms();
-  if (silent >= limit_ms_) return silent_();
+  const bool failed_probe = probed_at_ms_ != 0 && session_.last_heard_ms() < probed_at_ms_ &&
+                            loop_.precise_now_ms() >= probed_at_ms_ + kProbeMs;
+  if (silent >= limit_ms_ || failed_probe) return silent_();
+  probed_at_ms_ = 0;
   if (silent >= period_ms_) session_.ping();
   // From the last sign of life on, so that silence is found out at the limit and not up to a period after it.
   const std::uint64_t next = std::min((silent / period_ms_ + 1) * period_ms_, limit_ms_);

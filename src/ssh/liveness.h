@@ -16,7 +16,9 @@ class Liveness {
  public:
   Liveness(loop::Loop& loop, Session& session, const Host& host, std::function<void()> silent);
   std::uint64_t silent_ms() const;
-  std::uint64_t limit_ms() const { return limit_ms_; }
+  // There is reason to doubt that the other side still knows of this session. It has kProbeMs to show it, if that is
+  // less than it has anyway: time enough for a network that comes back as well.
+  void probe();
 
  private:
   void check();
@@ -26,6 +28,7 @@ class Liveness {
   std::function<void()> silent_;
   std::uint64_t period_ms_ = 0;
   std::uint64_t limit_ms_ = 0;
+  std::uint64_t probed_at_ms_ = 0;  // 0: it is not probed
   loop::Timer timer_;
 };
 

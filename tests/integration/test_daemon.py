@@ -10,9 +10,9 @@ import pytest
 from support import proc, targets
 from support.lab import Lab
 from support.ports import answers
+from support.preload import StuckNames
 from support.process import alive
 from support.scale import patience, scaled
-from support.stuck_names import StuckNames
 from support.transfers import assert_echoes
 from support.tunneld import binary
 from support.wait import Stopwatch, wait_until

@@ -8,6 +8,7 @@ from support import targets
 from support.lab import Lab
 from support.ports import answers, refuses
 from support.postgres import client_environment
+from support.preload import Sleeps
 from support.process import send_signal
 from support.scale import patience
 from support.stream import ends_with, receive_exactly
@@ -17,6 +18,8 @@ from support.wait import Stopwatch, wait_until
 RESET_SECONDS = patience(1)
 BACK_SECONDS = patience(2)
 ALIVE = {"server_alive_interval": "1s", "server_alive_count_max": 2}
+SLEEP_SECONDS = patience(5 + 1)
+PROBE_SECONDS = patience(10 + 1)
 BLACKHOLE_SECONDS = patience(1 * 2 + 1)
 
 
@@ -150,6 +153,29 @@ def test_a_client_that_nobody_has_answered_is_served_by_the_next_session(lab: La
             assert receive_exactly(client, 5) == b"hello"
             client.sendall(b"again")
             assert receive_exactly(client, 5) == b"again"
+
+
+def test_after_a_sleep_a_dead_session_is_soon_found_and_a_living_one_kept(lab: Lab) -> None:
+    hops = lab.chain(2)  # server_alive_interval x server_alive_count_max: 45 s
+    sleeps = Sleeps(lab.folder)
+    relay = lab.relay_before(hops[0])
+    tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
+    lab.tunneld.up("demo", environment=sleeps.environment)
+    before = tunnel.sessions()
+    sleeps.sleep(3600)
+    noticed = "the machine has slept"
+    wait_until(lambda: lab.tunneld.log().count(noticed) == 1, SLEEP_SECONDS, "the sleep is noticed")
+    relay.blackhole()
+    sleeps.sleep(3600)
+    with tunnel.connect() as client:
+        client.sendall(b"hello")
+        wait_until(lambda: "E-KEEPALIVE-TIMEOUT" in lab.tunneld.log(), SLEEP_SECONDS + PROBE_SECONDS, "it is found")
+        assert lab.tunneld.last_error("demo")["hop"] == "hop1"
+        relay.cut()
+        relay.blackhole(False)
+        assert receive_exactly(client, 5) == b"hello"
+    assert not set(before) & set(tunnel.sessions())
+    assert tunnel.status()["reconnects"] == 1
 
 
 @pytest.mark.sanitized
