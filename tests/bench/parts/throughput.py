@@ -10,8 +10,8 @@ from ..tools import DropbearClient, OpensshDefault, Tool, cpu_seconds
 from ..traffic import connect, upload
 from .setting import GB, MB, hops_text, new_chain, new_lab, new_peers, new_tools
 
-BULK = {1: 120 * MB, 2: 70 * MB, 3: 50 * MB}  # by hops: a quarter to half a second each
-WARM_UP = 10 * MB  # through each instance, and not counted
+BULK = {1: 75 * MB, 2: 45 * MB, 3: 30 * MB}  # by hops: a fifth to half a second each
+WARM_UP = 2 * MB  # through each instance, and not counted
 PART = {DropbearClient: 5}  # it is several times slower, and a part of the bytes tells as much
 TURNS = 6  # one differs from the next by a third, with any tool, as the scheduler places the processes
 # Of each tool. One session is faster than another for as long as it stands, by up to a sixth, with any tool: its sshd
