@@ -77,9 +77,12 @@ UpOutcome bring_up(Client& client, const UpRequest& request, const config::LoadR
   Presenter presenter(request, context);
   Handlers handlers;
   handlers.on_event = [&](const Json& event) {
-    if (control::get_string(event, "kind") == "profile_up")
-      outcome.up[control::get_string(event, "profile")] = open_forwards(event);
+    const std::string profile = control::get_string(event, "profile");
+    const bool up = control::get_string(event, "kind") == "profile_up";
+    if (up) outcome.up[profile] = open_forwards(event);
     presenter.on_event(event);
+    if (up && control::get_bool(event, "outdated"))
+      warn(profile + " is used as it came up; take over what has changed since: tunneld up " + profile, context);
   };
   handlers.before_prompt = [&] { presenter.before_prompt(); };
   // Only what is drawn again, or kept back for a time, needs the clock.

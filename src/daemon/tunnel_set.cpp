@@ -51,22 +51,18 @@ bool has_clients_to_serve(const Tunnel& tunnel) {
 
 }  // namespace
 
-Tunnel& TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSetting& caller,
+Wanted TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSetting& caller,
                         TunnelObserver& waiter) {
   Entry& entry = entries_[profile.name];
   if (claim != Claim::up) ports.insert(entry.ports.begin(), entry.ports.end());
   for (Forward& forward : profile.forwards)
     if (const auto port = ports.find(forward.name); port != ports.end()) forward.listen.port = port->second;
-  bool stays = entry.tunnel && does_the_work(*entry.tunnel, profile);
-  if (entry.tunnel && !stays && claim == Claim::lease && has_clients_to_serve(*entry.tunnel)) {
-    services_.log.info(profile.name, "the profile has changed: exec uses it as it stands, up takes the change over");
-    stays = true;
-  } else {
-    entry.ports = std::move(ports);
-  }
+  const bool fits = entry.tunnel && does_the_work(*entry.tunnel, profile);
+  const bool outdated = entry.tunnel && !fits && claim == Claim::lease && has_clients_to_serve(*entry.tunnel);
+  if (!outdated) entry.ports = std::move(ports);
   std::unique_ptr<Tunnel> replaced;
   std::vector<TunnelObserver*> its_waiters;
-  if (entry.tunnel && !stays) {
+  if (entry.tunnel && !fits && !outdated) {
     services_.log.info(profile.name, "the profile has changed: it starts anew");
     remember_ports(*entry.tunnel);
     entry.tunnel->close();
@@ -84,7 +80,7 @@ Tunnel& TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerS
   Tunnel& tunnel = *entry.tunnel;
   for (TunnelObserver* each : its_waiters) each->tunnel_down(*replaced);
   if (replaced) services_.loop.retire(std::move(replaced));
-  return tunnel;
+  return {tunnel, outdated};
 }
 
 Tunnel* TunnelSet::find(const std::string& name) {

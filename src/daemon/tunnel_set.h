@@ -21,6 +21,11 @@ enum class Claim {
   lease,    // used as it stands, since its clients are others'
 };
 
+struct Wanted {
+  Tunnel& tunnel;
+  bool outdated = false;  // a lease on one that works from another definition than the file has now
+};
+
 using Ports = std::map<std::string, std::uint16_t>;  // by forward; 0: any
 
 class TunnelSet : private TunnelObserver {
@@ -29,7 +34,7 @@ class TunnelSet : private TunnelObserver {
 
   // The tunnel of this profile, made if there is none, replaced if it works from another definition. `ports` go before
   // the profile's listen ports. `waiter` keeps it until release().
-  Tunnel& want(Profile profile, Ports ports, Claim claim, const CallerSetting& caller, TunnelObserver& waiter);
+  Wanted want(Profile profile, Ports ports, Claim claim, const CallerSetting& caller, TunnelObserver& waiter);
   Tunnel* find(const std::string& name);
   std::vector<Tunnel*> all();
 

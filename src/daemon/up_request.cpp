@@ -124,8 +124,9 @@ void UpRequest::begin(const std::string& name, const Profile& profile) {
         ports[forward.name] = static_cast<std::uint16_t>(*port);
   }
   const Claim claim = lease_ ? Claim::lease : restart_ ? Claim::restart : Claim::up;
-  Tunnel& tunnel = tunnels_.want(
+  const auto [tunnel, outdated] = tunnels_.want(
       profile, ports, claim, {control::get_string(args_, "home"), control::get_string(args_, "agent")}, *this);
+  pending_[name].outdated = outdated;
   // Others use it: it could not be moved there.
   for (const auto& forward : tunnel.forwards()) {
     const Endpoint listen = forward->listen_endpoint();
@@ -240,7 +241,11 @@ void UpRequest::succeed(Tunnel& tunnel) {
     if (!pending.was_serving) replies_.send(Kind::event, std::move(event));
   }
   replies_.send(Kind::event,
-                {{"kind", "profile_up"}, {"profile", name}, {"already", pending.was_serving}, {"forwards", forwards}});
+                {{"kind", "profile_up"},
+                 {"profile", name},
+                 {"already", pending.was_serving},
+                 {"outdated", pending.outdated},
+                 {"forwards", forwards}});
   tunnels_.release(name, *this);
   finish_if_done();
 }

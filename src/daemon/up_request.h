@@ -28,6 +28,7 @@ class UpRequest : public Request, private TunnelObserver {
   struct Pending {
     bool waiting = true;
     bool was_serving = false;  // before this request
+    bool outdated = false;     // Wanted
     int exit_code = 0;
   };
   void begin(const std::string& name, const Profile& profile);

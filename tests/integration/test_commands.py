@@ -234,6 +234,7 @@ def test_exec_leaves_a_profile_that_serves_as_it_is(lab: Lab, tunnel: Tunnel, ch
         assert receive_exactly(client, 1) == b"x"
         outcome = lab.tunneld.ok("exec", "demo", "--", "sh", "-c", "echo $TUNNELD_PORT")
         assert outcome.out.strip() == str(tunnel.port)
+        assert ("tunneld up demo" in outcome.err) == (change == "edit"), outcome
         client.sendall(b"y")
         assert receive_exactly(client, 1) == b"y"
     assert [each["state"] for each in lab.tunneld.ps()["profiles"]] == ["up"]
