@@ -112,7 +112,7 @@ void read_file(Reader& reader, const Node& root) {
     });
   };
   bool version_known = false;
-  reader.map(
+  const bool all_known = reader.map(
       root, "a profile file",
       {{"version", [&](const Node& node) { version_known = read_version(reader, node); }},
        {"include", [&](const Node& node) { read_includes(reader, node); }, {}, true},
@@ -122,7 +122,8 @@ void read_file(Reader& reader, const Node& root) {
        {"pools", {}, [&](const Node& node, const Spot& key) { read_pools(reader, node, key); }, true},
        {"profiles", profiles, {}, true},
        {"groups", [&](const Node& node) { read_groups(reader, node); }, {}, true}});
-  if (root.kind != Node::Kind::map || root.own_flaw) file.failed = true;
+  // What a section that nobody knows was meant to say, of hosts and their pins perhaps, is not known either.
+  if (root.kind != Node::Kind::map || root.own_flaw || !all_known) file.failed = true;
   for (const Entry& section : root.entries) file.failed |= section.twice;
   file.bad |= !version_known;
   if (is_missing(root, "version"))

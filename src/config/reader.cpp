@@ -122,13 +122,15 @@ bool Reader::is_kind(const Node& node, Node::Kind kind, std::string_view expecte
   return false;
 }
 
-void Reader::map(const Node& node, std::string_view what, const std::vector<Key>& keys) {
-  if (!is_kind(node, Node::Kind::map, "a map")) return;
+bool Reader::map(const Node& node, std::string_view what, const std::vector<Key>& keys) {
+  if (!is_kind(node, Node::Kind::map, "a map")) return true;
+  bool all_known = true;
   for (const Entry& entry : node.entries) {
     const auto known = std::find_if(keys.begin(), keys.end(),
                                     [&entry](const Key& key) { return key.name == entry.key->text; });
     if (known == keys.end()) {
       refuse_key(report, *entry.key, what, keys);
+      all_known = false;
     } else if (entry.value->kind == Node::Kind::null && !known->may_be_empty) {
       report.error(entry.key->spot, in_quotes(entry.key->text) + " has no value",
                    "write one, or take the key away");
@@ -138,6 +140,7 @@ void Reader::map(const Node& node, std::string_view what, const std::vector<Key>
       known->read(*entry.value);
     }
   }
+  return all_known;
 }
 
 void Reader::named(const Node& node, std::string_view what,

@@ -33,8 +33,8 @@ struct Reader {
   FileDefinition& file;
 
   // `what`: "a host", for messages. Reports keys that are not in `keys`, with the nearest or the place they
-  // belong to, and keys that would hold a secret.
-  void map(const Node& node, std::string_view what, const std::vector<Key>& keys);
+  // belong to, and keys that would hold a secret. False if there were such.
+  bool map(const Node& node, std::string_view what, const std::vector<Key>& keys);
   // Each entry of a map keyed by names. `sound` is false when the name is none or stands twice, which is
   // reported.
   void named(const Node& node, std::string_view what,

@@ -20,7 +20,8 @@ TunnelStep chain_failed(const TunnelContext& context) {
   if (!context.heals) return legal(S::needs_action, {A::drop_chain}, "only a person can mend it");
   // An on-demand profile without a waiting client has no wish for a chain: it stays up, and the next client dials.
   if (context.on_demand && !context.clients_waiting) return legal(standing(context), {A::drop_chain}, "chain lost, not needed");
-  return legal(S::backing_off, {A::end_service, A::schedule_retry}, "chain lost");
+  // Hops of it that stand are kept for the next dial.
+  return legal(S::backing_off, {A::schedule_retry}, "chain lost");
 }
 
 TunnelStep begin_drain() { return legal(S::draining, {A::begin_drain}, "asked to go down"); }

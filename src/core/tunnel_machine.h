@@ -25,8 +25,7 @@ enum class TunnelEvent {
 enum class TunnelAction {
   bind,           // open every listener that is wanted and not open
   dial,
-  end_service,    // clients whose connection went through the chain are reset; hops of it that stand are kept for the next dial
-  drop_chain,     // that, and all of its hops are let go
+  drop_chain,
   schedule_retry,
   hasten_retry,   // a client waits: within a second of the last dial
   serve_held,     // the chain is ready: held clients go on

@@ -1,5 +1,6 @@
 #include "daemon/down_request.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/duration.h"
@@ -32,7 +33,7 @@ void DownRequest::start() {
   } else {
     for (const std::string& name : control::get_strings(args_, "names")) {
       if (Tunnel* tunnel = tunnels_.find(name)) {
-        tunnels.push_back(tunnel);
+        if (std::find(tunnels.begin(), tunnels.end(), tunnel) == tunnels.end()) tunnels.push_back(tunnel);
         continue;
       }
       report_failure(name, {ErrorCode::not_up, name + " is not up", {}, "", "tunneld ps shows what is"});

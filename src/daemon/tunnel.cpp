@@ -11,6 +11,9 @@ namespace {
 constexpr std::uint64_t kHeldDialIntervalMs = 900;
 // A chain that stood this long has ended its series of failures.
 constexpr std::uint64_t kStableMs = 10'000;
+// For so long the hops that stand are dialled over again and again. One of them may be at fault itself, though it answers:
+// behind its name there may be others.
+constexpr std::uint64_t kKeepHopsForMs = 30'000;
 // How often a listener that could not be bound is tried again.
 constexpr std::uint64_t kRebindIntervalMs = 2'000;
 
@@ -131,7 +134,6 @@ void Tunnel::perform(TunnelAction action) {
   switch (action) {
     case TunnelAction::bind: return bind();
     case TunnelAction::dial: return dial();
-    case TunnelAction::end_service: return end_service();
     case TunnelAction::drop_chain: return drop_chain();
     case TunnelAction::schedule_retry: {
       const auto delay = static_cast<std::uint64_t>(backoff_.next_delay().count());
@@ -171,13 +173,24 @@ void Tunnel::dial() {
   retry_.stop();
   retry_at_ms_ = 0;
   last_dial_ms_ = services_.loop.precise_now_ms();
-  // What still stands of the chain that has failed is shared by the new one, as long as somebody holds it.
-  const std::unique_ptr<ssh::Chain> failed = std::move(chain_);
+  const std::uint64_t now = last_dial_ms_;
+  if (failing_since_ms_ != 0 && now - failing_since_ms_ >= kKeepHopsForMs) {
+    failing_since_ms_ = now;
+    drop_chain();
+  }
+  // What still stands of the chain that has failed is held until the new one has taken its own places in it.
+  drop_former();
+  former_ = std::move(chain_);
   chain_user_ = {profile_.name, caller_.home, caller_.agent_path};
   chain_ = std::make_unique<ssh::Chain>(services_.loop, services_.hops, profile_.hops, chain_user_, ssh::LaneRoute{},
                                         static_cast<ssh::ChainObserver&>(*this));
   chain_->start();
-  if (failed) failed->stop(ssh::AfterUse::close);
+}
+
+void Tunnel::drop_former() {
+  if (!former_) return;
+  former_->stop(ssh::AfterUse::close);
+  services_.loop.retire(std::move(former_));
 }
 
 // The sessions may live on in another profile's chain: no client of this one may go on in them.
@@ -189,6 +202,7 @@ void Tunnel::end_service() {
 
 void Tunnel::drop_chain() {
   end_service();
+  drop_former();
   const ssh::AfterUse after = std::exchange(after_use_, ssh::AfterUse::close);
   if (!chain_) return;
   chain_->stop(after);
@@ -267,6 +281,8 @@ bool Tunnel::chain_asks(const Host& host, const std::string& text, const HostKey
 void Tunnel::chain_ready() {
   if (std::exchange(was_ready_, true)) ++reconnects_;
   ready_since_ms_ = services_.loop.precise_now_ms();
+  failing_since_ms_ = 0;
+  drop_former();
   event(TunnelEvent::chain_ready);
 }
 
@@ -275,6 +291,9 @@ void Tunnel::chain_failed(const Error& error) {
   if (ready_since_ms_ != 0 && services_.loop.precise_now_ms() - ready_since_ms_ >= kStableMs) backoff_.reset();
   ready_since_ms_ = 0;
   note_error(error);
+  end_service();  // first: who waits again is a reason to dial
+  drop_former();
+  if (failing_since_ms_ == 0) failing_since_ms_ = services_.loop.precise_now_ms();
   event(TunnelEvent::chain_failed);
 }
 

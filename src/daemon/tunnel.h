@@ -119,6 +119,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   void perform(TunnelAction action);
   void bind();
   void dial();
+  void drop_former();
   void end_service();
   void drop_chain();
   void schedule_retry(std::uint64_t delay_ms);
@@ -138,6 +139,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::chrono::system_clock::time_point since_;
   std::vector<std::unique_ptr<forward::LocalForward>> forwards_;
   std::unique_ptr<ssh::Chain> chain_;
+  std::unique_ptr<ssh::Chain> former_;  // has failed, and holds hops for chain_ to join
   ssh::ChainUser chain_user_;  // its lanes log in as it has
   Lanes lanes_;
   Backoff backoff_;
@@ -146,6 +148,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::uint64_t reconnects_ = 0;
   bool was_ready_ = false;
   std::uint64_t ready_since_ms_ = 0;
+  std::uint64_t failing_since_ms_ = 0;  // or since its hops were last let go; 0: it is not
   std::uint64_t last_dial_ms_ = 0;
   std::uint64_t retry_at_ms_ = 0;  // 0: none is timed
   std::uint64_t drain_due_ms_ = 0;

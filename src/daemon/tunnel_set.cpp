@@ -45,10 +45,6 @@ bool does_the_work(const Tunnel& tunnel, Profile wanted) {
   return present == wanted;
 }
 
-bool has_clients_to_serve(const Tunnel& tunnel) {
-  return tunnel.state() == TunnelState::up || tunnel.state() == TunnelState::degraded;
-}
-
 }  // namespace
 
 Wanted TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSetting& caller,
@@ -58,8 +54,9 @@ Wanted TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSe
   for (Forward& forward : profile.forwards)
     if (const auto port = ports.find(forward.name); port != ports.end()) forward.listen.port = port->second;
   const bool fits = entry.tunnel && does_the_work(*entry.tunnel, profile);
-  const bool outdated = entry.tunnel && !fits && claim == Claim::lease && has_clients_to_serve(*entry.tunnel);
-  if (!outdated) entry.ports = std::move(ports);
+  const bool borrowed = claim == Claim::lease && wanted_by_others(entry);
+  const bool outdated = borrowed && !fits;
+  if (!borrowed) entry.ports = std::move(ports);
   std::unique_ptr<Tunnel> replaced;
   std::vector<TunnelObserver*> its_waiters;
   if (entry.tunnel && !fits && !outdated) {
@@ -68,10 +65,10 @@ Wanted TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSe
     entry.tunnel->close();
     replaced = std::move(entry.tunnel);
     its_waiters.swap(entry.waiters);
-    if (claim != Claim::lease) entry.kept = false;  // until the new one has come up
+    entry.kept = false;  // until the new one has come up
   }
   if (entry.tunnel) {
-    entry.tunnel->set_caller(caller);
+    if (!borrowed) entry.tunnel->set_caller(caller);
   } else {
     entry.tunnel = std::make_unique<Tunnel>(services_, std::move(profile), caller, static_cast<TunnelObserver&>(*this));
     suggest_ports(*entry.tunnel);
@@ -81,6 +78,11 @@ Wanted TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSe
   for (TunnelObserver* each : its_waiters) each->tunnel_down(*replaced);
   if (replaced) services_.loop.retire(std::move(replaced));
   return {tunnel, outdated};
+}
+
+bool TunnelSet::wanted_by_others(const Entry& entry) const {
+  if (!entry.tunnel || entry.tunnel->state() == TunnelState::draining) return false;
+  return entry.kept || !entry.leases.empty() || !entry.waiters.empty();
 }
 
 Tunnel* TunnelSet::find(const std::string& name) {

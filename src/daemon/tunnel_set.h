@@ -14,11 +14,11 @@
 
 namespace tunneld::daemon {
 
-// Who wants a tunnel, which decides what becomes of one that serves already and works from another definition.
+// Who wants a tunnel, which decides what becomes of one that is there already and works from another definition.
 enum class Claim {
   up,       // replaced
   restart,  // replaced; ports given with an earlier `up` stay
-  lease,    // used as it stands, since its clients are others'
+  lease,    // used as it stands, with its ports and its agent, if anybody else wants it
 };
 
 struct Wanted {
@@ -59,6 +59,7 @@ class TunnelSet : private TunnelObserver {
   void tunnel_down(Tunnel& tunnel) override;
   void tunnel_client_ended(Tunnel& tunnel) override;
 
+  bool wanted_by_others(const Entry& entry) const;
   void drop_if_unwanted(const std::string& name, ssh::AfterUse after);
   void bring_down(Tunnel& tunnel, std::uint64_t drain_ms, ssh::AfterUse after);
   void remember_ports(const Tunnel& tunnel);

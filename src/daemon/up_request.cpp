@@ -127,7 +127,7 @@ void UpRequest::begin(const std::string& name, const Profile& profile) {
   const auto [tunnel, outdated] = tunnels_.want(
       profile, ports, claim, {control::get_string(args_, "home"), control::get_string(args_, "agent")}, *this);
   pending_[name].outdated = outdated;
-  // Others use it: it could not be moved there.
+  // Others want it where it is.
   for (const auto& forward : tunnel.forwards()) {
     const Endpoint listen = forward->listen_endpoint();
     const auto port = ports.find(forward->forward().name);
@@ -254,6 +254,7 @@ void UpRequest::fail(const std::string& name, Error error) {
   Pending& pending = pending_[name];
   if (!std::exchange(pending.waiting, false)) return;
   if (error.where.profile.empty()) error.where.profile = name;
+  if (pending.outdated) error.fix += "; what has changed in its file since it came up is taken over by tunneld up " + name;
   pending.exit_code = static_cast<int>(error_info(error.code).exit_code);
   drop_questions(name);
   tunnels_.release(name, *this);  // first: who has been told must find nothing left of it

@@ -125,6 +125,8 @@ def test_a_caller_without_an_agent_takes_none_away_and_none_is_held_after_the_lo
     assert agent.signatures == 1
     wait_until(lambda: agent.clients == 0, 5, "the agent's connection is closed")
     lab.tunneld.ok("exec", "demo", "--", "true")
+    gone = {"SSH_AUTH_SOCK": str(lab.folder / "gone")}
+    lab.tunneld.ok("exec", "demo", "--", "true", environment=gone)  # nor does exec with another one
     tunnel.up()
     before = tunnel.sessions()
     server.kill_sessions()

@@ -243,6 +243,39 @@ def test_exec_leaves_a_profile_that_serves_as_it_is(lab: Lab, tunnel: Tunnel, ch
     assert_echoes(tunnel)
 
 
+@pytest.mark.sanitized
+def test_exec_changes_nothing_of_a_profile_that_is_kept_and_cannot_be_reached(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    lab.servers[0].kill()
+    wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        for port in (free_port(), busy.getsockname()[1]):
+            lab.tunneld.fails(2, "exec", "demo", "--port", f"echo={port}", "--", "true")
+    lab.profiles["demo"]["forwards"]["echo"]["listen"] = f"127.0.0.1:{free_port()}"
+    lab.save()
+    assert "tunneld up demo" in lab.tunneld.fails(9, "exec", "demo", "--", "true").err
+    lab.servers[0].start()
+    assert_echoes(tunnel)
+
+
+def test_ports_that_exec_was_given_are_not_those_of_up(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    lab.tunneld.ok("exec", "demo", "--port", "echo=0", "--", "true")
+    lab.profiles["demo"]["max_connections"] = 7
+    lab.save()
+    lab.tunneld.ok("restart", "demo")
+    assert_echoes(tunnel)
+
+
+def test_down_of_one_profile_named_twice_names_each_client_once(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    with tunnel.connect() as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        outcome = lab.tunneld.ok("down", "demo", "demo", "--drain=100ms")
+    assert outcome.err.count("closed the connection") == 1 and outcome.err.count("waits up to") == 1, outcome
+
+
 def test_restart_keeps_the_port_that_up_was_given(lab: Lab, tunnel: Tunnel) -> None:
     from_file, tunnel.ports["echo"] = tunnel.port, free_port()
     tunnel.up("--port", f"echo={tunnel.port}")

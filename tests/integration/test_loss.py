@@ -1,5 +1,6 @@
 """What happens to clients, listeners and the chain when a hop is lost, and how fast it is all back."""
 import signal
+import socket
 import subprocess
 import threading
 
@@ -179,35 +180,59 @@ def test_after_a_sleep_a_dead_session_is_soon_found_and_a_living_one_kept(lab: L
 
 
 @pytest.mark.sanitized
-def test_a_bastion_that_stands_is_not_logged_in_to_again_while_the_hop_behind_it_is_down(lab: Lab) -> None:
-    hops = lab.chain(2)
-    tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)}, hold_timeout="30s")
+def test_bastions_that_stand_are_not_logged_in_to_again_while_the_hop_behind_them_is_down(lab: Lab) -> None:
+    *bastions, last = lab.chain(3)
+    tunnel = lab.profile("demo", [*bastions, last], {"echo": lab.target(targets.echo)}, hold_timeout="30s")
     tunnel.up()
-    session = tunnel.sessions()[0]
-    hops[1].kill()
-    wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
-    assert [hop["state"] for hop in tunnel.status()["hops"]] == ["ready", "idle"]
+    sessions = tunnel.sessions()[:2]
+
+    def lose_the_last_hop() -> None:
+        last.kill()
+        wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
+
+    lose_the_last_hop()
+    assert [hop["state"] for hop in tunnel.status()["hops"]] == ["ready", "ready", "idle"]
     with tunnel.connect() as client:
         client.sendall(b"x")
         dials = lambda: lab.tunneld.log().count("E-CONNECTION-REFUSED")
         wait_until(lambda: dials() >= 3, patience(10), "it has dialled in vain")
-        assert hops[0].logins() == 1
         lab.tunneld.fails(9, "up", "demo")
-        assert hops[0].logins() == 1
-    hops[1].start()
+        assert [bastion.logins() for bastion in bastions] == [1, 1]
+    last.start()
     assert_echoes(tunnel)
-    assert tunnel.sessions()[0] == session
-    hops[1].kill()
-    wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
-    hops[0].kill()
-    for hop in hops:
+    assert tunnel.sessions()[:2] == sessions
+    lose_the_last_hop()
+    bastions[1].kill()
+    for hop in (bastions[1], last):
         hop.start()
     assert_echoes(tunnel)
-    assert session not in tunnel.sessions()
+    assert tunnel.sessions()[0] == sessions[0] and tunnel.sessions()[1] != sessions[1]
     lab.tunneld.ok("down", "demo")
-    hops[1].kill()
+    last.kill()
     lab.tunneld.fails(9, "up", "demo")
-    wait_until(lambda: hops[0].sessions() == 0, 5, "an up that fails leaves nothing behind")
+    wait_until(lambda: sum(bastion.sessions() for bastion in bastions) == 0, 5, "a failed up leaves nothing behind")
+
+
+@pytest.mark.sanitized
+def test_a_client_that_nobody_has_answered_is_a_reason_to_dial_on_demand(lab: Lab) -> None:
+    hops = lab.chain(2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as slow, socket.socket() as filler:
+        filler.connect(slow.getsockname())  # the next one waits for a place
+        tunnel = lab.profile("demo", hops, {"slow": f"127.0.0.1:{slow.getsockname()[1]}"}, on_demand=True)
+        lab.profile("other", hops, {"echo": lab.target(targets.echo)})
+        lab.tunneld.up("demo", "other")
+        with tunnel.connect() as client:
+            client.sendall(b"hello")
+            wait_until(lambda: tunnel.status()["hops"][1]["state"] == "ready", 10, "its channel is asked for")
+            hops[0].kill_sessions()
+            wait_until(lambda: tunnel.status()["reconnects"] == 1, patience(5), "it has dialled again")
+            slow.settimeout(20)
+            slow.accept()[0].close()  # there is a place now, for what the lost session may have asked for as well
+            while True:
+                with slow.accept()[0] as served:
+                    if said := served.recv(5, socket.MSG_WAITALL):
+                        break
+            assert said == b"hello"
 
 
 def test_the_port_never_refuses_while_the_bastion_is_killed_and_comes_back(lab: Lab) -> None:

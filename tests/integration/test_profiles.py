@@ -81,9 +81,12 @@ def test_up_refuses_a_profile_with_mistakes_and_runs_a_good_one(lab: Lab) -> Non
     path = lab.save()
     outcome = lab.tunneld.fails(INVALID, "up", "broken")
     assert f"{path}:" in outcome.text and "listen" in outcome.text, outcome
-    del lab.profiles["broken"]
-    lab.save()
-    tunnel.up()
+    assert "has 2 mistakes" in tunnel.up().err
+    lab.tunneld.ok("down", "demo")
+    # What a section that nobody knows was to say of this profile's hosts is not known.
+    path.write_text(path.read_text() + "\nhsots: {bastion: {strict_host_key_checking: yes}}\n")
+    outcome = lab.tunneld.fails(INVALID, "up", "demo")
+    assert "did you mean `hosts`" in outcome.text, outcome
 
 
 NOT_BUILT = {

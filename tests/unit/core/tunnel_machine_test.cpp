@@ -68,7 +68,7 @@ TunnelStep expected(char cell, S state, const TunnelContext& context) {
     case 'L':
       if (!context.heals) return legal(S::needs_action, {A::drop_chain});
       if (context.on_demand && !context.clients_waiting) return legal(standing, {A::drop_chain});
-      return legal(S::backing_off, {A::end_service, A::schedule_retry});
+      return legal(S::backing_off, {A::schedule_retry});
     case 'A':
       return legal(S::starting, {A::bind, A::dial});
     case 'C':
