@@ -3,14 +3,12 @@
 
 #include <sys/types.h>
 
-#include <optional>
-#include <string>
-
-#include <tunneld/error.h>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include <tunneld/error.h>
 #include <tunneld/profile.h>
 
 #include "trust/peer_owner.h"
