@@ -11,13 +11,14 @@ from support.ports import answers, refuses
 from support.postgres import client_environment
 from support.preload import Sleeps
 from support.process import send_signal
-from support.scale import patience
+from support.scale import patience, scaled
 from support.stream import ends_with, receive_exactly
 from support.transfers import assert_echoes, assert_moves_both_ways, echoes, end_of_new_client, talking_client
 from support.wait import Stopwatch, wait_until
 
 RESET_SECONDS = patience(1)
 BACK_SECONDS = patience(2)
+LOSSES = scaled(normal=12, small=5, full=30)
 ALIVE = {"server_alive_interval": "1s", "server_alive_count_max": 2}
 SLEEP_SECONDS = patience(5 + 1)
 PROBE_SECONDS = patience(10 + 1)
@@ -311,7 +312,7 @@ def test_a_bastion_that_returns_with_another_key_is_not_trusted(lab: Lab) -> Non
     assert "authenticating user" not in server.log()
 
 
-def test_a_chain_that_is_lost_and_found_30_times_leaks_no_descriptor(lab: Lab) -> None:
+def test_a_chain_that_is_lost_and_found_again_and_again_leaks_no_descriptor(lab: Lab) -> None:
     hops = lab.chain(2)
     relay = lab.relay_before(hops[0])
     tunnel = lab.profile(
@@ -320,7 +321,7 @@ def test_a_chain_that_is_lost_and_found_30_times_leaks_no_descriptor(lab: Lab) -
     tunnel.up()
     assert_echoes(tunnel)
     before = lab.tunneld.descriptors()
-    for _ in range(30):
+    for _ in range(LOSSES):
         relay.cut()
         wait_until(
             lambda: echoes(tunnel),
