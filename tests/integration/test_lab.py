@@ -110,11 +110,12 @@ def test_relay_delays_each_way(lab: Lab) -> None:
 
 def test_relay_in_a_blackhole_keeps_the_connection_and_loses_nothing(lab: Lab) -> None:
     relay = lab.relay(lab.target(targets.echo).port)
-    with socket.create_connection(("127.0.0.1", relay.port), timeout=0.3) as client:
+    with socket.create_connection(("127.0.0.1", relay.port), timeout=5) as client:
         client.sendall(b"a")
         assert client.recv(1) == b"a"
         relay.blackhole()
         client.sendall(b"b")
+        client.settimeout(0.3)
         with pytest.raises(TimeoutError):
             client.recv(1)
         relay.blackhole(False)
