@@ -1,9 +1,9 @@
 """Faults of the machine itself, put before the C library's functions of a program that is started with them."""
+import os
 import subprocess
 from pathlib import Path
 
 _STUCK_NAMES = """
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>
 #include <string.h>
@@ -19,7 +19,6 @@ extern "C" int getaddrinfo(const char *name, const char *service, const addrinfo
 }
 """
 _SLEEPS = """
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -40,7 +39,9 @@ class _Preload:
         library = folder / f"{name}.so"
         command = ["g++", "-xc++", "-", "-shared", "-fPIC", "-o", str(library)]
         subprocess.run(command, input=source % self.switch, text=True, check=True)
-        self.environment = {"LD_PRELOAD": str(library)}
+        # A sanitized program insists on its runtime as the first library, where it needs to be before the C library only.
+        options = f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0"
+        self.environment = {"LD_PRELOAD": str(library), "ASAN_OPTIONS": options}
 
 
 class StuckNames(_Preload):
