@@ -16,7 +16,6 @@ class Backoff {
 
   Milliseconds next_delay();
   void reset() { failures_ = 0; }
-  int failures() const { return failures_; }
 
  private:
   Reconnect reconnect_;

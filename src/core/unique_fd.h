@@ -1,6 +1,7 @@
 // The one owner of a file descriptor: closes it at its end. Move-only; -1 means none.
 #pragma once
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <utility>
@@ -30,5 +31,12 @@ class UniqueFd {
  private:
   int fd_ = -1;
 };
+
+// Of a connection: its peer is told that the stream is not whole (TCP's RST), not that it has ended in order.
+inline void close_with_reset(UniqueFd& socket) {
+  const linger abortive{1, 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
+  socket.reset();
+}
 
 }  // namespace tunneld

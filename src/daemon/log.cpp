@@ -32,7 +32,7 @@ Log::Log(const std::string& path, bool to_stderr) {
   logger_ = std::make_shared<spdlog::logger>("tunneld", sink);
   logger_->set_formatter(
       std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc));
-  logger_->set_error_handler([dropped = dropped_](const std::string&) { ++*dropped; });
+  logger_->set_error_handler([](const std::string&) {});
   logger_->flush_on(spdlog::level::info);
 }
 

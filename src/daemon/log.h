@@ -3,7 +3,6 @@
 
 #include <spdlog/logger.h>
 
-#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -12,18 +11,16 @@ namespace tunneld::daemon {
 class Log {
  public:
   // To `path` (mode 0600, rotated at 5 MiB, one old file kept as *.1.log) or to stderr. Lines that cannot be written are
-  // dropped and counted; the daemon goes on.
+  // lost; the daemon goes on.
   Log(const std::string& path, bool to_stderr);
 
   void info(const std::string& profile, const std::string& text);
   void warn(const std::string& profile, const std::string& text);
   void error(const std::string& profile, const std::string& text);
-  std::uint64_t dropped() const { return *dropped_; }
 
  private:
   void write(spdlog::level::level_enum level, const std::string& profile, const std::string& text);
 
-  std::shared_ptr<std::uint64_t> dropped_ = std::make_shared<std::uint64_t>(0);
   std::shared_ptr<spdlog::logger> logger_;
 };
 

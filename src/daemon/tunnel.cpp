@@ -195,7 +195,7 @@ void Tunnel::drop_former() {
 
 // The sessions may live on in another profile's chain: no client of this one may go on in them.
 void Tunnel::end_service() {
-  for (const auto& forward : forwards_) forward->end_service("chain closed");
+  for (const auto& forward : forwards_) forward->end_service();
   lanes_.close();
   idle_.stop();
 }
@@ -345,9 +345,9 @@ void Tunnel::forward_holds(forward::LocalForward&) {
   if (!standing || !chain_) event(TunnelEvent::client_waiting);
 }
 
-void Tunnel::forward_client_began(forward::LocalForward&, const forward::Client&) { idle_.stop(); }
+void Tunnel::forward_client_began(forward::LocalForward&) { idle_.stop(); }
 
-void Tunnel::forward_client_ended(forward::LocalForward&, const forward::Client&, const char*) {
+void Tunnel::forward_client_ended(forward::LocalForward&) {
   if (connections() == 0) {
     if (state_ == TunnelState::draining) drain_.start(0);
     watch_idleness();

@@ -108,8 +108,8 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   bool forward_admits(forward::LocalForward& forward, const forward::Accepted& client) override;
   ssh::Session* forward_session() override;
   void forward_holds(forward::LocalForward& forward) override;
-  void forward_client_began(forward::LocalForward& forward, const forward::Client& client) override;
-  void forward_client_ended(forward::LocalForward& forward, const forward::Client& client, const char* reason) override;
+  void forward_client_began(forward::LocalForward& forward) override;
+  void forward_client_ended(forward::LocalForward& forward) override;
   void forward_error(forward::LocalForward& forward, Error error) override;
 
   bool lanes_changed() override;

@@ -1,7 +1,6 @@
 #include "forward/client.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <utility>
 
@@ -15,7 +14,7 @@ Client::Client(loop::Loop& loop, Accepted accepted, ClientOwner& owner)
       hold_(loop, [this] {
         close_held(true);
         owner_.client_held_too_long(*this);
-        end("held for too long");
+        end();
       }) {}
 
 Client::~Client() { reset(); }
@@ -32,7 +31,7 @@ void Client::on_held_error() {
   ::poll(&state, 1, 0);
   if ((state.revents & POLLERR) == 0) return;
   close_held(false);
-  end("client left while held");
+  end();
 }
 
 void Client::serve(ssh::Session& session, const Endpoint& target) {
@@ -46,7 +45,7 @@ void Client::serve(ssh::Session& session, const Endpoint& target) {
   if (relay_->open(session, target, accepted_.peer_host == "unix" ? "127.0.0.1" : accepted_.peer_host, accepted_.peer_port))
     return;
   relay_->abort(true);
-  end("session lost");
+  end();
 }
 
 void Client::reset() {
@@ -62,10 +61,7 @@ void Client::reset() {
 void Client::close_held(bool reset) {
   if (poller_) poller_->close();
   if (!accepted_.fd) return;
-  if (reset) {
-    const linger abortive{1, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
-  }
+  if (reset) return close_with_reset(accepted_.fd);
   accepted_.fd.reset();
 }
 
@@ -86,16 +82,16 @@ void Client::relay_unserved(UniqueFd local) {
 
 void Client::relay_refused(std::uint32_t reason, const std::string& text) {
   owner_.client_refused(*this, reason, text);
-  end("target refused");
+  end();
 }
 
-void Client::relay_over(const char* reason) { end(reason); }
+void Client::relay_over() { end(); }
 
-void Client::end(const char* reason) {
+void Client::end() {
   if (state_ == State::over) return;
   state_ = State::over;
   hold_.stop();
-  owner_.client_ended(*this, reason);
+  owner_.client_ended(*this);
 }
 
 std::string Client::peer() const {

@@ -27,7 +27,7 @@ class ClientOwner {
   // The target did not take the connection (RFC 4254 section 5.1): the client was reset.
   virtual void client_refused(Client& client, std::uint32_t reason, const std::string& text) = 0;
   // It is over, and may be retired. Also follows the two above.
-  virtual void client_ended(Client& client, const char* reason) = 0;
+  virtual void client_ended(Client& client) = 0;
 };
 
 class Client : private ssh::RelayOwner {
@@ -57,9 +57,9 @@ class Client : private ssh::RelayOwner {
   enum class State { held, relayed, over };
   void relay_unserved(UniqueFd local) override;
   void relay_refused(std::uint32_t reason, const std::string& text) override;
-  void relay_over(const char* reason) override;
+  void relay_over() override;
   void on_held_error();
-  void end(const char* reason);
+  void end();
   void close_held(bool reset);
 
   loop::Loop& loop_;

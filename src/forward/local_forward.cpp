@@ -1,7 +1,5 @@
 #include "forward/local_forward.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -43,16 +41,12 @@ Result<void> LocalForward::listen() {
 }
 
 void LocalForward::accept(Accepted accepted) {
-  if (!observer_.forward_admits(*this, accepted)) {
-    const linger abortive{1, 0};
-    ::setsockopt(accepted.fd.get(), SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
-    return;
-  }
+  if (!observer_.forward_admits(*this, accepted)) return close_with_reset(accepted.fd);
   ++ended_.total;
   auto made = std::make_unique<Client>(loop_, std::move(accepted), static_cast<ClientOwner&>(*this));
   Client& client = *made;
   clients_.emplace(&client, std::move(made));
-  observer_.forward_client_began(*this, client);
+  observer_.forward_client_began(*this);
   if (ssh::Session* session = observer_.forward_session()) return client.serve(*session, forward_.connect);
   client.hold(hold_ms_);
   observer_.forward_holds(*this);
@@ -69,14 +63,14 @@ void LocalForward::serve_held() {
   }
 }
 
-void LocalForward::end_service(const char* reason) {
+void LocalForward::end_service() {
   std::vector<Client*> served;
   for (const auto& [key, client] : clients_)
     if (!client->held() && !client->needs_no_session()) served.push_back(client.get());
   for (Client* client : served) {
     if (!clients_.contains(client) || client->leave_session()) continue;
     client->reset();
-    client_ended(*client, reason);
+    client_ended(*client);
   }
 }
 
@@ -84,7 +78,7 @@ void LocalForward::reset_clients() {
   while (!clients_.empty()) {
     Client& client = *clients_.begin()->second;
     client.reset();
-    client_ended(client, "taken down");
+    client_ended(client);
   }
 }
 
@@ -109,14 +103,14 @@ void LocalForward::client_refused(Client&, std::uint32_t reason, const std::stri
   observer_.forward_error(*this, std::move(error));
 }
 
-void LocalForward::client_ended(Client& client, const char* reason) {
+void LocalForward::client_ended(Client& client) {
   const auto found = clients_.find(&client);
   if (found == clients_.end()) return;
   std::unique_ptr<Client> ended = std::move(found->second);
   clients_.erase(found);
   ended_.bytes_in += ended->bytes_in();
   ended_.bytes_out += ended->bytes_out();
-  observer_.forward_client_ended(*this, *ended, reason);
+  observer_.forward_client_ended(*this);
   loop_.retire(std::move(ended));
 }
 

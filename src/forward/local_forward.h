@@ -26,8 +26,8 @@ class ForwardObserver {
   // The session to the target, null while the chain is down.
   virtual ssh::Session* forward_session() = 0;
   virtual void forward_holds(LocalForward& forward) = 0;  // a client waits, and there is no chain
-  virtual void forward_client_began(LocalForward& forward, const Client& client) = 0;
-  virtual void forward_client_ended(LocalForward& forward, const Client& client, const char* reason) = 0;
+  virtual void forward_client_began(LocalForward& forward) = 0;
+  virtual void forward_client_ended(LocalForward& forward) = 0;
   // A client was reset for a reason that `status` should tell.
   virtual void forward_error(LocalForward& forward, Error error) = 0;
 };
@@ -55,7 +55,7 @@ class LocalForward : private ClientOwner {
   // Clients that are held go on to the session.
   void serve_held();
   // The session ends: clients whose connection stands are reset, those that wait for the target's answer are held again.
-  void end_service(const char* reason);
+  void end_service();
   void reset_clients();
 
   const Forward& forward() const { return forward_; }
@@ -71,7 +71,7 @@ class LocalForward : private ClientOwner {
   void client_unserved(Client& client) override;
   void client_held_too_long(Client& client) override;
   void client_refused(Client& client, std::uint32_t reason, const std::string& text) override;
-  void client_ended(Client& client, const char* reason) override;
+  void client_ended(Client& client) override;
 
   loop::Loop& loop_;
   const Forward& forward_;

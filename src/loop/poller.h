@@ -23,7 +23,6 @@ class Poller {
 
   // Level-triggered. 0 stops watching. The system is asked only when the mask changes.
   void watch(unsigned events);
-  unsigned watched() const { return watched_; }
   // Lets go of the descriptor for good. May be called from the callback, where destroying may not.
   void close();
 

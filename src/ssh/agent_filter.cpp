@@ -127,7 +127,6 @@ std::string AgentFilter::filter_identities(std::string_view message) {
     entries.push_back(entry);
   }
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.rank < b.rank; });
-  listed_ = true;
   offered_.clear();
   std::string answer(1, static_cast<char>(kIdentitiesAnswer));
   append_uint32(answer, static_cast<std::uint32_t>(entries.size()));

@@ -34,7 +34,6 @@ class AgentFilter {
 
   // "ssh-ed25519 alice@laptop", in the order in which libssh has them.
   const std::vector<std::string>& offered() const { return offered_; }
-  bool holds_no_key() const { return listed_ && offered_.empty(); }
 
  private:
   AgentFilter(loop::Loop& loop, UniqueFd agent, UniqueFd inner, UniqueFd client, AgentPolicy policy);
@@ -49,7 +48,6 @@ class AgentFilter {
   AgentPolicy policy_;
   std::string from_client_, to_agent_, from_agent_, to_client_;
   std::vector<std::string> offered_;
-  bool listed_ = false;
   loop::Poller agent_poller_;
   loop::Poller inner_poller_;
 };

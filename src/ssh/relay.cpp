@@ -230,7 +230,7 @@ void Relay::event(RelayEvent event) {
   if (result.legality != Legality::legal) return;
   state_ = result.next;
   for (const RelayAction action : result.actions) perform(action);
-  if (state_.over) owner_.relay_over(result.reason);
+  if (state_.over) owner_.relay_over();
 }
 
 void Relay::perform(RelayAction action) {
@@ -260,11 +260,8 @@ void Relay::update_mask() {
 
 void Relay::close_local(bool reset) {
   if (!local_) return;
-  if (reset) {
-    const linger abortive{1, 0};
-    ::setsockopt(local_.get(), SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
-  }
   poller_.close();
+  if (reset) return close_with_reset(local_);
   local_.reset();
 }
 

@@ -21,7 +21,7 @@ class RelayOwner {
   // The server would not open the channel (RFC 4254 section 5.1). The descriptor was reset; relay_over() does not follow.
   virtual void relay_refused(std::uint32_t reason, const std::string& text) = 0;
   // Both directions have ended, or one broke. The relay may be retired, not destroyed, from here.
-  virtual void relay_over(const char* reason) = 0;
+  virtual void relay_over() = 0;
 };
 
 class Relay : public ChannelUser {

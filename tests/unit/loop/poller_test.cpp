@@ -100,7 +100,6 @@ TEST(Poller, WhoDoesNotReadSeesAReset) {
   ASSERT_TRUE(run_until(loop, [&] { return watcher.any(); }));
   turn(loop);
   EXPECT_EQ(watcher.told, std::vector<unsigned>{Poller::kError}) << "told once";
-  EXPECT_EQ(watcher.poller.watched(), 0U);
 }
 
 TEST(Poller, WhoDoesNotReadIsNotWokenByAnEndOfStream) {
@@ -157,7 +156,6 @@ TEST(Poller, AResetIsSeenWhileReadingAndWhileWriting) {
     const std::size_t told = watcher.told.size();
     turn(loop);
     EXPECT_EQ(watcher.told.size(), told) << "it is watched no more";
-    EXPECT_EQ(watcher.poller.watched(), 0U);
   }
 }
 

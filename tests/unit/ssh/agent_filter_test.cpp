@@ -37,7 +37,6 @@ std::vector<Key> filtered(const std::string& answer, AgentPolicy policy = {}) {
   EXPECT_TRUE(shown);
   const std::vector<Key> keys = keys_in(shown.value_or(""));
   EXPECT_EQ(filter->offered().size(), keys.size());
-  EXPECT_EQ(filter->holds_no_key(), keys.empty());
   return keys;
 }
 
@@ -45,7 +44,6 @@ TEST(AgentFilter, ShowsEveryKeyOfARealAgentInItsOrder) {
   const RealAgent agent;
   Loop loop;
   const auto filter = open(loop, agent.path());
-  EXPECT_FALSE(filter->holds_no_key()) << "nobody has asked it yet";
   Asker asker(loop, *filter);
   const auto keys = keys_in(asker.ask(std::string(1, kRequestIdentities)).value_or(""));
   ASSERT_EQ(keys.size(), 3U);
@@ -77,12 +75,10 @@ TEST(AgentFilter, ShowsOnlyWantedKeysWhenIdentitiesOnlyIsSet) {
   const auto keys = keys_in(asker.ask(std::string(1, kRequestIdentities)).value_or(""));
   ASSERT_EQ(keys.size(), 1U);
   EXPECT_EQ(keys[0].blob, from_base64(agent.blob("b")));
-  EXPECT_FALSE(filter->holds_no_key());
 
   const auto none = open(loop, agent.path(), {{}, true});
   Asker other(loop, *none);
   EXPECT_EQ(keys_in(other.ask(std::string(1, kRequestIdentities)).value_or("")).size(), 0U);
-  EXPECT_TRUE(none->holds_no_key());
 }
 
 TEST(AgentFilter, PassesSignaturesThrough) {
@@ -141,7 +137,6 @@ TEST(AgentFilter, AnAgentThatLeavesInTheMiddleOfAnAnswerEndsTheConversation) {
   turn(loop);
   agent.leave();
   EXPECT_FALSE(asker.answer());
-  EXPECT_FALSE(filter->holds_no_key()) << "it has not said so";
 }
 
 TEST(AgentFilter, AnAnswerBeforeTheEndIsDelivered) {
