@@ -303,7 +303,10 @@ void Hop::tear_down() {
     transport_->leave();
     loop_.retire(std::move(transport_));
   }
-  if (liveness_) loop_.retire(std::move(liveness_));
+  if (liveness_) {
+    liveness_->stop();
+    loop_.retire(std::move(liveness_));
+  }
   if (login_) loop_.retire(std::move(login_));
   if (session_) {
     session_->shut_down();

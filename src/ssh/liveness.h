@@ -19,6 +19,8 @@ class Liveness {
   // There is reason to doubt that the other side still knows of this session. It has kProbeMs to show it, if that is
   // less than it has anyway: time enough for a network that comes back as well.
   void probe();
+  // For who retires it: its time may come before it is destroyed.
+  void stop() { timer_.stop(); }
 
  private:
   void check();

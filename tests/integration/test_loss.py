@@ -3,6 +3,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 from support import targets
@@ -155,6 +156,28 @@ def test_a_client_that_nobody_has_answered_is_served_by_the_next_session(lab: La
             assert receive_exactly(client, 5) == b"hello"
             client.sendall(b"again")
             assert receive_exactly(client, 5) == b"again"
+
+
+@pytest.mark.sanitized
+def test_a_session_that_is_closed_and_found_silent_in_the_same_moment_harms_nobody(lab: Lab) -> None:
+    """As after a stall of the machine: the end of the draining and that of the server's time come in one go."""
+    lab.sshd()
+    lab.hosts["bastion"] |= {"server_alive_interval": "4s", "server_alive_count_max": 1}
+    tunnel = lab.profile("demo", ["bastion"], {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    pid = lab.tunneld.pid
+    with talking_client(tunnel) as client:
+        down = lab.tunneld.start("down", "demo", "--drain=1s")  # before the first ping is due
+        wait_until(lambda: tunnel.status()["state"] == "draining", 5, "it waits for the client")
+        send_signal(pid, signal.SIGSTOP)
+        time.sleep(4.5)
+        send_signal(pid, signal.SIGCONT)
+        assert ends_with(client, RESET_SECONDS) == "reset"
+        out, err = down.communicate(timeout=patience(10))
+        assert down.returncode == 0, out + err
+    tunnel.up()
+    assert_echoes(tunnel)
+    assert lab.tunneld.pid == pid
 
 
 def test_after_a_sleep_a_dead_session_is_soon_found_and_a_living_one_kept(lab: Lab) -> None:
