@@ -116,7 +116,9 @@ PortsOption parse_ports(const std::vector<std::string>& entries) {
 std::string mistake_in_ports(const config::LoadResult& loaded, const UpRequest& request) {
   if (request.ports.empty()) return "";
   if (request.names.size() != 1) return "--port needs exactly one profile";
-  const Profile& profile = loaded.catalog.profiles.at(request.names.front());
+  const auto found = loaded.catalog.profiles.find(request.names.front());
+  if (found == loaded.catalog.profiles.end()) return "";  // the daemon alone knows it
+  const Profile& profile = found->second;
   std::vector<std::string> known;
   for (const Forward& forward : profile.forwards) {
     known.push_back(forward.name);

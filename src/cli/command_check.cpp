@@ -42,7 +42,7 @@ int run_check(const CheckOptions& options, const Context& context) {
       request.sources.push_back((std::filesystem::path(context.cwd) / file).lexically_normal().string());
   }
   const config::LoadResult loaded = config::load(request);
-  if (loaded.files.empty() && options.files.empty() && !context.profiles_chosen && format == "text")
+  if (options.files.empty() && format == "text" && no_profiles(loaded, context))
     return report_no_profiles(context);
   if (const int exit_code = finish_with(rendered(loaded, format, shown_folder(options, context), context));
       exit_code != 0)

@@ -83,7 +83,14 @@ int run_shutdown(const ShutdownOptions& options, const Context& context) {
     write_err("No daemon is running.\n");
     return 0;
   }
-  if (auto stopped = stop(**client, *drain); !stopped) return report(stopped.error(), context);
+  if (auto stopped = stop(**client, *drain); !stopped) {
+    Error error = stopped.error();
+    if (error.code == ErrorCode::interrupted) {
+      error.cause = "the daemon goes on, but what drains goes down all the same";
+      error.fix = "tunneld shutdown --drain 0s ends it now";
+    }
+    return report(error, context);
+  }
   write_err("The daemon has stopped.\n");
   return 0;
 }

@@ -21,15 +21,6 @@ struct DownOptions {
   std::string drain = "5s";
 };
 
-Result<std::vector<std::string>> names_up(Client& client, Interrupts& interrupts) {
-  std::vector<std::string> names;
-  Handlers handlers;
-  handlers.on_item = [&](const Json& item) { names.push_back(control::get_string(item, "name")); };
-  const auto result = converse(client, "ps", Json::object(), handlers, interrupts, kPromptReply);
-  if (!result) return fail(result.error());
-  return names;
-}
-
 // A plain name stands for itself, so that a profile whose file has gone can be closed. A pattern stands for
 // those of its profiles that are up.
 std::vector<std::string> expand_for_down(const std::vector<std::string>& given,
@@ -112,6 +103,10 @@ int run_down(const DownOptions& options, const Context& context) {
   const auto result =
       converse(**client, "down", {{"names", names}, {"all", options.all}, {"drain_ms", drain->count()}},
                handlers, interrupts, *drain + kPromptReply);
+  if (!result && result.error().code == ErrorCode::interrupted)
+    return report(make_error(ErrorCode::interrupted, "interrupted", "what drains goes down all the same",
+                             "tunneld up NAME keeps it up; tunneld down NAME --drain 0s ends it now"),
+                  context);
   if (!result) return report(result.error(), context);
   if (options.all && !any) write_err("No profile is up.\n");
   return exit_code != 0 ? exit_code : control::exit_code_in(*result, static_cast<int>(ExitCode::failed));

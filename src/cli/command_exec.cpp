@@ -1,7 +1,10 @@
 // `exec`.
+#include <algorithm>
+
 #include "cli/bring_up.h"
 #include "cli/child.h"
 #include "cli/commands.h"
+#include "cli/conversation.h"
 #include "cli/launch.h"
 #include "cli/output.h"
 #include "cli/profiles.h"
@@ -46,6 +49,16 @@ int run_command(Client& client, const UpOutcome& outcome, const std::string& pro
   return result.exit_code;
 }
 
+// Whether it is up and its definition cannot be had: then it is used as it stands, whatever has become of its file.
+bool only_daemon_knows(const std::string& name, const config::LoadResult& loaded, const Context& context) {
+  if (is_pattern(name) || loaded.catalog.profiles.contains(name)) return false;
+  auto client = connect_if_running(context);
+  if (!client || !*client) return false;
+  Interrupts interrupts;
+  const auto up = names_up(**client, interrupts);
+  return up && std::find(up->begin(), up->end(), name) != up->end();
+}
+
 int run_exec(const ExecOptions& options, const std::vector<std::string>& command, const Context& context) {
   const std::string hint = "see \"tunneld exec --help\"";
   if (command.empty())
@@ -60,7 +73,8 @@ int run_exec(const ExecOptions& options, const std::vector<std::string>& command
   if (context.progress != ProgressMode::plain) request.quiet_for = kQuietFor;
 
   const config::LoadResult loaded = load_profiles(context);
-  Selection selection = choose_profiles(loaded, {options.name}, context);
+  Selection selection{.names = {options.name}};
+  if (!only_daemon_knows(options.name, loaded, context)) selection = choose_profiles(loaded, {options.name}, context);
   if (selection.exit_code != 0) return selection.exit_code;
   if (selection.names.size() != 1)
     return report_usage("exec takes one profile; " + options.name + " names " + join(selection.names, ", "),

@@ -14,7 +14,7 @@ struct HostsOptions {
 
 int run_hosts(const HostsOptions& options, const Context& context) {
   const config::LoadResult loaded = load_profiles(context);
-  if (loaded.files.empty() && !context.profiles_chosen && !options.json) return report_no_profiles(context);
+  if (!options.json && no_profiles(loaded, context)) return report_no_profiles(context);
   warn_of_mistakes(loaded, {}, context);
   const auto store = context.wiring.open_host_keys(context.paths);
   const std::vector<HostView> hosts = view_hosts(loaded.catalog, options.pattern, *store);

@@ -2,6 +2,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
 #include "cli/commands.h"
 #include "cli/interrupts.h"
 #include "cli/log_lines.h"
@@ -69,12 +74,23 @@ int follow(LogReader& reader, LogFilter& filter, const LogsOptions& options, con
   return exit_code;
 }
 
+int refuse_log(const std::string& path, const std::string& why) {
+  write_err("tunneld logs: " + path + " cannot be read: " + why + "\n");
+  return static_cast<int>(ExitCode::failed);
+}
+
 int run_logs(const LogsOptions& options, const Context& context) {
   std::string since;
   if (!options.since.empty()) {
     const auto ago = duration_option("--since", options.since, "see \"tunneld logs --help\"", context);
     if (!ago) return exit_code_of(ErrorCode::usage);
     since = log_time(std::chrono::floor<Milliseconds>(std::chrono::system_clock::now()) - *ago);
+  }
+  if (std::error_code problem; !std::filesystem::is_regular_file(context.paths.log, problem)) {
+    const bool missing = problem == std::errc::no_such_file_or_directory;
+    if (!missing) return refuse_log(context.paths.log, problem ? problem.message() : "it is not a file");
+  } else if (::access(context.paths.log.c_str(), R_OK) != 0) {
+    return refuse_log(context.paths.log, std::strerror(errno));
   }
   LogReader reader(context.paths.log);
   LogFilter filter(options.name, since);

@@ -213,6 +213,15 @@ Result<Json> converse(Client& client, const std::string& verb, Json args, const 
   return Conversation(client, handlers, interrupts, silence_limit).run(verb, std::move(args));
 }
 
+Result<std::vector<std::string>> names_up(Client& client, Interrupts& interrupts) {
+  std::vector<std::string> names;
+  Handlers handlers;
+  handlers.on_item = [&](const Json& item) { names.push_back(control::get_string(item, "name")); };
+  const auto result = converse(client, "ps", Json::object(), handlers, interrupts, kPromptReply);
+  if (!result) return fail(result.error());
+  return names;
+}
+
 bool person_is_there() {
   if (::isatty(STDIN_FILENO) == 0 && ::isatty(STDERR_FILENO) == 0) return false;
   const int fd = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);

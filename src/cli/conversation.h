@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cli/client.h"
 #include "cli/interrupts.h"
@@ -29,6 +30,9 @@ struct Handlers {
 Result<control::Json> converse(Client& client, const std::string& verb, control::Json args,
                                const Handlers& handlers, Interrupts& interrupts,
                                std::chrono::milliseconds silence_limit);
+
+// The names of the profiles that the daemon has.
+Result<std::vector<std::string>> names_up(Client& client, Interrupts& interrupts);
 
 // What a request that the daemon answers at once may take.
 inline constexpr std::chrono::milliseconds kPromptReply{10'000};

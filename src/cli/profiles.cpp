@@ -93,7 +93,7 @@ bool is_pattern(const std::string& name) {
 
 Selection choose_profiles(const config::LoadResult& loaded, const std::vector<std::string>& names,
                           const Context& context) {
-  if (loaded.files.empty() && !context.profiles_chosen)
+  if (no_profiles(loaded, context))
     return {.names = {}, .exit_code = report_no_profiles(context)};
   auto selected = select_profiles(loaded.catalog, names);
   // A group's member that was left out, or nothing to choose from: whatever is wrong is the reason.
@@ -119,6 +119,10 @@ void warn_of_mistakes(const config::LoadResult& loaded, const std::set<std::stri
     warn(short_path(file, context.cwd, context.paths.home) + " has " + count_text(count, "mistake") +
              ": run \"tunneld check\"",
          context);
+}
+
+bool no_profiles(const config::LoadResult& loaded, const Context& context) {
+  return loaded.files.empty() && !loaded.has_errors() && !context.profiles_chosen;
 }
 
 int report_no_profiles(const Context& context) {

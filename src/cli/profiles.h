@@ -35,6 +35,9 @@ Selection choose_profiles(const config::LoadResult& loaded, const std::vector<st
 void warn_of_mistakes(const config::LoadResult& loaded, const std::set<std::string>& except,
                       const Context& context);
 
+// No profile file was found where they are looked for, nor anything else that is wrong there.
+bool no_profiles(const config::LoadResult& loaded, const Context& context);
+
 // Says where was looked and shows a first profile to copy, on stderr. Returns the exit code, 4.
 int report_no_profiles(const Context& context);
 

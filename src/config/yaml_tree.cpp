@@ -283,6 +283,11 @@ class Builder final : public YAML::EventHandler {
   int documents_ = 0;
 };
 
+// YAML's most frequent trap, of which yaml-cpp's messages say nothing.
+bool is_indented_by_tab(std::string_view line) {
+  return line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
+}
+
 // What to try, for yaml-cpp's messages that name the symptom only.
 std::string syntax_fix(const std::string& message) {
   if (message == "unknown token") return "put the value in quotes";
@@ -313,7 +318,10 @@ Tree parse_yaml(const Source& source, Report& report) {
     tree.root = nullptr;
   } catch (const YAML::Exception& failure) {
     const Spot spot{&source, source.place(failure.mark.line, failure.mark.column, 1)};
-    report.error(spot, "YAML: " + failure.msg, syntax_fix(failure.msg));
+    if (is_indented_by_tab(source.line(failure.mark.line + 1)))
+      report.error(spot, "a tab indents this line, where YAML takes spaces only", "put spaces in its place");
+    else
+      report.error(spot, "YAML: " + failure.msg, syntax_fix(failure.msg));
     tree.root = nullptr;
   } catch (const std::exception& failure) {
     report.file_error(source.path(), std::string("the file cannot be parsed: ") + failure.what(),

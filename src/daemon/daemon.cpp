@@ -66,13 +66,23 @@ void Daemon::stop() {
 
 std::unique_ptr<Request> Daemon::dispatch(const control::Request& request, std::uint64_t client, Replies& replies) {
   if (request.verb == "up" || request.verb == "restart") {
+    if (!ending_.expired()) {
+      replies.send(Kind::error, control::to_json(Error{ErrorCode::daemon_unreachable, "the daemon is shutting down", {},
+                                                       "tunneld shutdown lets clients end, and then ends it",
+                                                       "try again when it has ended; tunneld shutdown ends it now"}));
+      return nullptr;
+    }
     auto made = std::make_unique<UpRequest>(*tunnels_, loop_, request, client, replies);
     made->start();
     return made;
   }
   if (request.verb == "down" || request.verb == "shutdown") {
     std::function<void()> when_done;
-    if (request.verb == "shutdown") when_done = [this] { stop(); };
+    if (request.verb == "shutdown") {
+      const auto ending = std::make_shared<bool>();
+      ending_ = ending;
+      when_done = [this, ending] { stop(); };
+    }
     auto made = std::make_unique<DownRequest>(*tunnels_, gatekeeper_, request, replies, std::move(when_done));
     made->start();
     return made;

@@ -41,6 +41,7 @@ class Daemon {
   std::unique_ptr<ControlServer> server_;
   std::vector<std::unique_ptr<loop::SignalWatch>> signals_;
   std::unique_ptr<loop::SuspendWatch> sleeps_;
+  std::weak_ptr<void> ending_;  // lives while a `shutdown` waits for clients
 };
 
 }  // namespace tunneld::daemon

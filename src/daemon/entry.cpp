@@ -66,7 +66,7 @@ int run_daemon(const DaemonOptions& options) {
   const std::string folder = std::filesystem::path(options.paths.socket).parent_path();
   Result<UniqueFd> runtime_dir = trust::open_private_dir(folder);
   if (!runtime_dir) return report_failure(options, runtime_dir.error());
-  Result<UniqueFd> state_dir = trust::open_private_dir(options.paths.state_dir);
+  Result<UniqueFd> state_dir = trust::open_private_dir(options.paths.state_dir, trust::kStateDir);
   if (!state_dir) return report_failure(options, state_dir.error());
   Result<std::optional<trust::LockFile>> lock = trust::LockFile::acquire(options.paths.lock);
   // One that was killed holds it until the kernel is done with it.

@@ -1,5 +1,7 @@
 #include "daemon/tunnel.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <random>
 #include <utility>
@@ -16,6 +18,16 @@ constexpr std::uint64_t kStableMs = 10'000;
 constexpr std::uint64_t kKeepHopsForMs = 30'000;
 // How often a listener that could not be bound is tried again.
 constexpr std::uint64_t kRebindIntervalMs = 2'000;
+
+// Of the descriptors that the process may have these are not for clients: commands, log-ins and the files that they read
+// must find some.
+constexpr rlim_t kReservedDescriptors = 24;
+
+// The kernel gives out the lowest number that is free.
+bool is_reserved(int fd) {
+  rlimit files{};
+  return ::getrlimit(RLIMIT_NOFILE, &files) == 0 && static_cast<rlim_t>(fd) + kReservedDescriptors >= files.rlim_cur;
+}
 
 double random_unit() {
   static std::mt19937_64 engine{std::random_device{}()};
@@ -58,6 +70,22 @@ void Tunnel::set_caller(CallerSetting caller) {
 bool Tunnel::listen() {
   bind();
   return context().all_listening;
+}
+
+std::optional<Error> Tunnel::cannot_listen_as(const Profile& other) {
+  for (const Forward& wanted : other.forwards) {
+    const bool held = std::any_of(forwards_.begin(), forwards_.end(), [&wanted](const auto& forward) {
+      return forward->listening() && clash(forward->listen_endpoint(), wanted.listen);
+    });
+    if (held || wanted.listen.kind != Endpoint::Kind::tcp) continue;
+    forward::LocalForward trial(services_.loop, wanted, other.hops.back(), 0, static_cast<forward::ForwardObserver&>(*this));
+    if (Result<void> result = trial.listen(); !result) {
+      Error error = result.error();
+      name_port_owner(error, wanted.listen);
+      return error;
+    }
+  }
+  return std::nullopt;
 }
 
 void Tunnel::up() { event(TunnelEvent::up); }
@@ -303,6 +331,11 @@ bool Tunnel::forward_admits(forward::LocalForward& forward, const forward::Accep
     error = {ErrorCode::too_many_connections, "a client of " + to_string(forward.listen_endpoint()) + " was reset", {},
              "all " + std::to_string(profile_.max_connections) + " connections (max_connections) are in use",
              "close some, or raise max_connections of this profile"};
+  } else if (is_reserved(client.fd.get())) {
+    error = {ErrorCode::out_of_descriptors, "a client of " + to_string(forward.listen_endpoint()) + " was reset", {},
+             "the daemon may open no more files than it has, but for the " + std::to_string(kReservedDescriptors) +
+                 " that it needs itself",
+             "close some connections, or raise the hard limit of open files (ulimit -Hn) and start the daemon anew"};
   } else {
     switch (services_.gatekeeper.judge(profile_.access, forward.forward().listen, client.fd.get())) {
       case Gatekeeper::Verdict::admitted: return true;
@@ -320,7 +353,7 @@ bool Tunnel::forward_admits(forward::LocalForward& forward, const forward::Accep
 
 // What happened to one client must not hide why the chain is down.
 void Tunnel::note_client_error(Error error) {
-  if (state_ != TunnelState::backing_off && state_ != TunnelState::needs_action) return note_error(std::move(error));
+  if ((chain_ && chain_->ready()) || !last_error_) return note_error(std::move(error));
   services_.log.warn(profile_.name, std::string(error_info(error.code).name) + ": " + error.message);
 }
 
@@ -331,6 +364,15 @@ ssh::Session* Tunnel::forward_session() {
 bool Tunnel::lanes_changed() {
   for (const auto& forward : forwards_) forward->serve_held();
   return clients_held();
+}
+
+std::optional<std::pair<std::size_t, HopState>> Tunnel::dialling() const {
+  if (state_ != TunnelState::starting || !chain_) return std::nullopt;
+  std::size_t last = 0;
+  while (chain_->hop(last + 1) != nullptr) ++last;
+  const ssh::SharedHop* hop = chain_->hop(last);
+  if (hop == nullptr) return std::nullopt;
+  return std::pair{last, hop->hop().state()};
 }
 
 std::size_t Tunnel::sessions_to(std::size_t hop) const {

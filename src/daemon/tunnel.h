@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tunneld/error.h>
@@ -67,6 +68,9 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
 
   // Opens every listener that is not open. False when one cannot be opened: last_error() says why.
   bool listen();
+  // Why a tunnel of this definition, in the place of this one, could not listen. Only what this one does not hold itself is
+  // tried.
+  std::optional<Error> cannot_listen_as(const Profile& other);
   void up();
   void restart();
   // Stops accepting, waits for clients `drain_ms` at most, then closes everything and tells the observer.
@@ -90,6 +94,8 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::optional<std::uint64_t> next_retry_ms() const;  // from now on
   std::uint64_t reconnects() const { return reconnects_; }
   const ssh::Chain* chain() const { return chain_.get(); }
+  // The hop that is being dialled, counted from 0, and how far that has come. Nothing while it backs off, or stands.
+  std::optional<std::pair<std::size_t, HopState>> dialling() const;
   // How many sessions to this hop stand, those of further lanes included.
   std::size_t sessions_to(std::size_t hop) const;
   const std::vector<std::unique_ptr<forward::LocalForward>>& forwards() const { return forwards_; }

@@ -56,10 +56,14 @@ Wanted TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSe
   const bool fits = entry.tunnel && does_the_work(*entry.tunnel, profile);
   const bool borrowed = claim == Claim::lease && wanted_by_others(entry);
   const bool outdated = borrowed && !fits;
+  const bool replaces = entry.tunnel && !fits && !outdated;
+  // Found out before anything is closed.
+  if (replaces)
+    if (std::optional<Error> error = entry.tunnel->cannot_listen_as(profile)) return {*entry.tunnel, std::move(error)};
   if (!borrowed) entry.ports = std::move(ports);
   std::unique_ptr<Tunnel> replaced;
   std::vector<TunnelObserver*> its_waiters;
-  if (entry.tunnel && !fits && !outdated) {
+  if (replaces) {
     services_.log.info(profile.name, "the profile has changed: it starts anew");
     remember_ports(*entry.tunnel);
     entry.tunnel->close();
@@ -77,7 +81,7 @@ Wanted TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSe
   Tunnel& tunnel = *entry.tunnel;
   for (TunnelObserver* each : its_waiters) each->tunnel_down(*replaced);
   if (replaced) services_.loop.retire(std::move(replaced));
-  return {tunnel, outdated};
+  return {tunnel, std::nullopt, outdated};
 }
 
 bool TunnelSet::wanted_by_others(const Entry& entry) const {

@@ -23,6 +23,8 @@ enum class Claim {
 
 struct Wanted {
   Tunnel& tunnel;
+  // Another definition was to replace it, which could not listen: nothing has changed.
+  std::optional<Error> refused;
   bool outdated = false;  // a lease on one that works from another definition than the file has now
 };
 

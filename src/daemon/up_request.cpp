@@ -53,14 +53,14 @@ Json forwards_of(const Tunnel& tunnel) {
 }
 
 // When it is another profile that listens there, its name says more than the daemon's pid.
-void name_profile_on_port(TunnelSet& tunnels, const Tunnel& tunnel, Error& error) {
+void name_profile_on_port(TunnelSet& tunnels, const Profile& profile, Error& error) {
   if (error.code != ErrorCode::port_in_use) return;
-  for (const auto& wanted : tunnel.forwards()) {
-    if (wanted->forward().name != error.where.forward) continue;
+  for (const Forward& wanted : profile.forwards) {
+    if (wanted.name != error.where.forward) continue;
     for (const Tunnel* other : tunnels.all()) {
       for (const auto& held : other->forwards()) {
         const Endpoint listen = held->listen_endpoint();
-        if (other == &tunnel || !held->listening() || !clash(listen, wanted->forward().listen)) continue;
+        if (other->profile().name == profile.name || !held->listening() || !clash(listen, wanted.listen)) continue;
         error.cause = "the profile " + other->profile().name + " listens there (forward " + held->forward().name + ")";
         error.fix = "take that one down: tunneld down " + other->profile().name + "; or choose another listen address";
         if (listen.kind == Endpoint::Kind::tcp) error.fix += " (for once: --port " + error.where.forward + "=N)";
@@ -108,10 +108,15 @@ void UpRequest::start() {
       continue;
     }
     const auto found = loaded.catalog.profiles.find(name);
-    if (found == loaded.catalog.profiles.end())
-      fail(name, missing_profile(loaded, name));
-    else
+    const Tunnel* standing = lease_ ? tunnels_.find(name) : nullptr;
+    if (found != loaded.catalog.profiles.end()) {
       begin(name, found->second);
+    } else if (standing != nullptr) {
+      pending_[name].outdated = true;
+      begin(name, Profile(standing->profile()));
+    } else {
+      fail(name, missing_profile(loaded, name));
+    }
   }
   finish_if_done();
 }
@@ -124,9 +129,17 @@ void UpRequest::begin(const std::string& name, const Profile& profile) {
         ports[forward.name] = static_cast<std::uint16_t>(*port);
   }
   const Claim claim = lease_ ? Claim::lease : restart_ ? Claim::restart : Claim::up;
-  const auto [tunnel, outdated] = tunnels_.want(
+  auto [tunnel, refused, outdated] = tunnels_.want(
       profile, ports, claim, {control::get_string(args_, "home"), control::get_string(args_, "agent")}, *this);
-  pending_[name].outdated = outdated;
+  if (refused) {
+    Profile moved = profile;
+    for (Forward& forward : moved.forwards)
+      if (const auto port = ports.find(forward.name); port != ports.end()) forward.listen.port = port->second;
+    name_profile_on_port(tunnels_, moved, *refused);
+    refused->cause += (refused->cause.empty() ? "" : "; ") + name + " is left as it was";
+    return fail(name, std::move(*refused));
+  }
+  pending_[name].outdated |= outdated;
   // Others want it where it is.
   for (const auto& forward : tunnel.forwards()) {
     const Endpoint listen = forward->listen_endpoint();
@@ -141,7 +154,7 @@ void UpRequest::begin(const std::string& name, const Profile& profile) {
   // When a port is taken the chain would come up for nothing.
   if (tunnel.state() != TunnelState::draining && !tunnel.listen() && tunnel.last_error()) {
     Error error = tunnel.last_error()->error;
-    name_profile_on_port(tunnels_, tunnel, error);
+    name_profile_on_port(tunnels_, tunnel.profile(), error);
     return fail(name, std::move(error));
   }
   if (restart_ && tunnel.state() != TunnelState::down)
@@ -276,15 +289,24 @@ void UpRequest::finish_if_done() {
 }
 
 void UpRequest::time_out() {
-  const std::string waited = std::to_string(wait_ms_);
-  for (const std::string& name : names_) {
-    if (!pending_[name].waiting) continue;
-    Error error{ErrorCode::timed_out, name + " is not up after " + waited + " ms", {}, "--wait has passed",
-                "give it more time with --wait, or look at tunneld logs " + name};
-    if (Tunnel* tunnel = tunnels_.find(name); tunnel != nullptr && tunnel->last_error())
-      error.cause += "; last error: " + tunnel->last_error()->error.message;
-    fail(name, std::move(error));
+  for (const std::string& name : names_)
+    if (pending_[name].waiting) fail(name, timed_out_error(name));
+}
+
+Error UpRequest::timed_out_error(const std::string& name) {
+  const std::string waited = wait_ms_ % 1000 == 0 ? std::to_string(wait_ms_ / 1000) + " s" : std::to_string(wait_ms_) + " ms";
+  Error error{ErrorCode::timed_out, name + " is not up after " + waited, {}, "--wait has passed",
+              "give it more time with --wait, or look at tunneld logs " + name};
+  const Tunnel* tunnel = tunnels_.find(name);
+  if (tunnel == nullptr) return error;
+  if (const auto dialling = tunnel->dialling()) {
+    const auto& [hop, state] = *dialling;
+    const std::vector<Host>& hops = tunnel->profile().hops;
+    error.where = {name, hops[hop].name, static_cast<int>(hop) + 1, static_cast<int>(hops.size()), "", to_string(hops[hop].position)};
+    error.cause += "; this hop is still " + std::string(to_string(state));
   }
+  if (tunnel->last_error()) error.cause += "; last error: " + tunnel->last_error()->error.message;
+  return error;
 }
 
 void UpRequest::cancel() {

@@ -42,6 +42,7 @@ class UpRequest : public Request, private TunnelObserver {
   void fail(const std::string& name, Error error);
   void finish_if_done();
   void time_out();
+  Error timed_out_error(const std::string& name);
   void arm_deadline();
   void ask(const std::string& text);
   void drop_questions(const std::string& profile);

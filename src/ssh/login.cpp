@@ -193,16 +193,21 @@ Error Login::refusal(ssh_session session, const std::string& text) const {
   const std::string methods = session != nullptr ? method_names(ssh_userauth_list(session, nullptr)) : "";
   Error error;
   error.code = refused_.empty() && !partial_ && !problems_.empty() ? ErrorCode::key_unusable : ErrorCode::auth_refused;
-  error.message = server + " refuses to let " + host_.user + " in";
+  error.message = error.code == ErrorCode::key_unusable ? "no key can be used to log in to " + server + " as " + host_.user
+                                                        : server + " refuses to let " + host_.user + " in";
   if (partial_) error.message += " with a key alone";
   std::vector<std::string> parts;
   if (!text.empty()) parts.push_back("the server said: " + text);
   if (!methods.empty()) parts.push_back("it accepts " + methods);
-  parts.push_back(refused_.empty() ? "no key could be offered" : "offered: " + join(refused_, ", "));
-  if (!problems_.empty()) parts.push_back("not usable: " + join(problems_, "; "));
+  if (error.code != ErrorCode::key_unusable)
+    parts.push_back(refused_.empty() ? "no key could be offered" : "offered: " + join(refused_, ", "));
+  if (!problems_.empty())  // first, where they are the reason
+    parts.insert(error.code == ErrorCode::key_unusable ? parts.begin() : parts.end(), "not usable: " + join(problems_, "; "));
   error.cause = join(parts, "; ");
   if (partial_)
     error.fix = "this version logs in with keys only; ask for an account there that needs no second factor";
+  else if (refused_.empty() && !host_.identity_files.empty())
+    error.fix = "mend what is said of the key, or set another identity_file for this host, or add one to your ssh-agent (ssh-add)";
   else if (refused_.empty())
     error.fix = "set identity_file for this host, or add a key to your ssh-agent (ssh-add)";
   else

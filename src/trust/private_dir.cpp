@@ -26,8 +26,8 @@ tl::unexpected<Error> refuse(std::string message, std::string cause, std::string
   return fail({ErrorCode::daemon_unreachable, std::move(message), {}, std::move(cause), std::move(fix)});
 }
 
-tl::unexpected<Error> refuse_dir(const std::string& path, std::string cause, std::string fix) {
-  return refuse("the folder " + path + " cannot hold the control socket", std::move(cause), std::move(fix));
+tl::unexpected<Error> refuse_dir(const std::string& path, const DirUse& use, std::string cause, std::string fix) {
+  return refuse("the folder " + path + " cannot hold " + use.holds, std::move(cause), std::move(fix));
 }
 
 tl::unexpected<Error> refuse_lock(const std::string& path, std::string cause) {
@@ -41,7 +41,9 @@ std::string mode_text(mode_t mode) {
   return text.data();
 }
 
-const char kElsewhere[] = "remove it, or set XDG_RUNTIME_DIR to a folder of your own with mode 0700";
+std::string elsewhere(const DirUse& use) {
+  return std::string("set ") + use.variable + " to a folder of your own with mode 0700";
+}
 
 std::string write_pid(int fd) {
   const std::string text = std::to_string(::getpid()) + "\n";
@@ -64,7 +66,7 @@ int create_parents(const std::string& path) {
   return 0;
 }
 
-Result<UniqueFd> open_private_dir(const std::string& path) {
+Result<UniqueFd> open_private_dir(const std::string& path, const DirUse& use) {
   int error = create_parents(path);
   if (error == 0 && ::mkdir(path.c_str(), kPrivateDirMode) != 0 && errno != EEXIST) error = errno;
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -72,18 +74,16 @@ Result<UniqueFd> open_private_dir(const std::string& path) {
     const int open_error = errno;
     struct stat status {};
     if (::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
-      return refuse_dir(path, "it is a symbolic link, which somebody else may have put there", kElsewhere);
-    return refuse_dir(
-        path, errno_text(error != 0 ? error : open_error),
-        "see that it can be made, or set XDG_RUNTIME_DIR to a folder of your own with mode 0700");
+      return refuse_dir(path, use, "it is a symbolic link, which somebody else may have put there", "remove it, or " + elsewhere(use));
+    return refuse_dir(path, use, errno_text(error != 0 ? error : open_error), "see that it can be made, or " + elsewhere(use));
   }
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return refuse_dir(path, errno_text(errno), kElsewhere);
+  if (::fstat(fd.get(), &status) != 0) return refuse_dir(path, use, errno_text(errno), "remove it, or " + elsewhere(use));
   if (status.st_uid != ::geteuid())
-    return refuse_dir(path, "it belongs to uid " + std::to_string(status.st_uid) + ", not to you",
-                      kElsewhere);
+    return refuse_dir(path, use, "it belongs to uid " + std::to_string(status.st_uid) + ", not to you",
+                      "remove it, or " + elsewhere(use));
   if ((status.st_mode & kPermissionBits) != kPrivateDirMode)
-    return refuse_dir(path, "its mode is " + mode_text(status.st_mode) + ", not 0700",
+    return refuse_dir(path, use, "its mode is " + mode_text(status.st_mode) + ", not 0700",
                       "if this folder is tunneld's alone, chmod 700 it; if not, use a folder of its own");
   return fd;
 }

@@ -1,4 +1,4 @@
-// The folder that holds the control socket, and what is made in it so that no other user can get in between:
+// The folders that hold the control socket and the daemon's state, and what is made in the first so that no other user can get in between:
 // the folder itself, the daemon's lock, the listening socket.
 #pragma once
 
@@ -17,10 +17,18 @@ namespace tunneld::trust {
 // already is left as it is.
 int create_parents(const std::string& path);
 
+// What a private folder is for, as errors say it, and the variable that names another one.
+struct DirUse {
+  const char* holds;
+  const char* variable;
+};
+inline constexpr DirUse kRuntimeDir{"the control socket", "XDG_RUNTIME_DIR"};
+inline constexpr DirUse kStateDir{"the log and the host keys", "XDG_STATE_HOME"};
+
 // Makes `path`, and what is missing above it, with mode 0700. What stands there must be a folder (not a
 // symbolic link to one), ours, and 0700: looked at through a descriptor, so it cannot be swapped in between.
 // Returns that descriptor. Errors: daemon_unreachable, with cause and fix.
-Result<UniqueFd> open_private_dir(const std::string& path);
+Result<UniqueFd> open_private_dir(const std::string& path, const DirUse& use = kRuntimeDir);
 
 // The lock that makes a daemon the only one: an flock, which the kernel drops when the process ends in
 // whatever way. The file stays; it holds the pid of its last owner.

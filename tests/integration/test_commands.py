@@ -12,7 +12,7 @@ from support.lab import Lab, Tunnel
 from support.ports import answers, free_port, refuses
 from support.scale import patience
 from support.stream import ends_with, receive_exactly
-from support.transfers import assert_echoes
+from support.transfers import assert_echoes, assert_talks, talking_client
 from support.wait import Stopwatch, wait_until
 
 
@@ -148,7 +148,8 @@ def test_an_interrupted_down_leaves_draining_clients_their_time(lab: Lab, tunnel
         down = lab.tunneld.start("down", "demo", "--drain=30s")
         wait_until(lambda: tunnel.status()["state"] == "draining", 5, "it drains")
         down.send_signal(signal.SIGINT)
-        down.communicate(timeout=10)
+        _, err = down.communicate(timeout=10)
+        assert down.returncode == 130 and "goes down all the same" in err, err
         client.sendall(b"b")
         assert receive_exactly(client, 1) == b"b"
         assert ends_with(client, 0.5) == "open"
@@ -156,19 +157,29 @@ def test_an_interrupted_down_leaves_draining_clients_their_time(lab: Lab, tunnel
 
 
 @pytest.mark.sanitized
-def test_an_edit_that_cannot_listen_swallows_no_clients_beside_an_exec(lab: Lab, tunnel: Tunnel) -> None:
-    running = lab.tunneld.start("exec", "demo", "--", "sleep", "60")
-    wait_until(lambda: [each["state"] for each in lab.tunneld.ps()["profiles"]] == ["up"], 10, "it is up")
-    with socket.create_server(("127.0.0.1", 0)) as busy:
-        taken = f"127.0.0.1:{busy.getsockname()[1]}"
-        forwards = lab.profiles["demo"]["forwards"]
-        forwards["more"] = {"listen": taken, "connect": "127.0.0.1:9"}
-        lab.save()
-        tunnel.fails(10)
-        assert lab.tunneld.ps()["profiles"] == []
-        assert refuses(tunnel.port)
-    running.terminate()
-    running.communicate(timeout=10)
+@pytest.mark.parametrize("how", ["an edit", "--port"])
+@pytest.mark.parametrize("wanted_by", ["up", "exec"])
+def test_what_cannot_listen_replaces_nothing(lab: Lab, tunnel: Tunnel, wanted_by: str, how: str) -> None:
+    """A taken port is found out before the tunnel that stands is closed."""
+    if wanted_by == "up":
+        tunnel.up()
+    else:
+        running = lab.tunneld.start("exec", "demo", "--", "sleep", "60")
+        wait_until(lambda: [each["state"] for each in lab.tunneld.ps()["profiles"]] == ["up"], 10, "it is up")
+    with talking_client(tunnel) as client, socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        if how == "an edit":
+            lab.profiles["demo"]["forwards"]["more"] = {"listen": f"127.0.0.1:{port}", "connect": "127.0.0.1:9"}
+            lab.save()
+            outcome = tunnel.fails(10)
+        else:
+            outcome = tunnel.fails(10, "--port", f"echo={port}")
+        assert f"127.0.0.1:{port}" in outcome.err and "demo is left as it was" in outcome.err, outcome
+        assert_talks(client)
+    assert_echoes(tunnel)
+    if wanted_by == "exec":
+        running.terminate()
+        running.communicate(timeout=10)
     tunnel.up()
     assert_echoes(tunnel)
 
@@ -243,7 +254,44 @@ def test_exec_leaves_a_profile_that_serves_as_it_is(lab: Lab, tunnel: Tunnel, ch
     assert_echoes(tunnel)
 
 
+@pytest.mark.parametrize("change", ["gone", "broken", "its hop is gone", "other files remain"])
+def test_exec_uses_a_profile_that_is_up_whatever_has_become_of_its_file(lab: Lab, tunnel: Tunnel, change: str) -> None:
+    tunnel.up()
+    sessions = tunnel.sessions()
+    path = lab.tunneld.profiles / "lab.yaml"
+    if change == "broken":
+        path.write_text("{{{")
+    elif change == "its hop is gone":
+        del lab.hosts["hop2"]
+        lab.save()
+    else:
+        path.unlink()
+    if change == "other files remain":
+        (lab.tunneld.profiles / "other.yaml").write_text("version: 1\n")
+    outcome = lab.tunneld.ok("exec", "demo", "--", "sh", "-c", "echo $TUNNELD_PORT")
+    assert outcome.out == f"{tunnel.port}\n" and "demo is used as it came up" in outcome.err, outcome
+    assert tunnel.sessions() == sessions
+    lab.tunneld.ok("down", "demo")
+    assert lab.tunneld.run("exec", "demo", "--", "true").code in (4, 5)
+
+
 @pytest.mark.sanitized
+def test_nothing_comes_up_while_the_daemon_shuts_down(lab: Lab, tunnel: Tunnel) -> None:
+    tunnel.up()
+    with talking_client(tunnel) as client:
+        shutdown = lab.tunneld.start("shutdown", "--drain=30s")
+        wait_until(lambda: tunnel.status()["state"] == "draining", 5, "it drains")
+        for command in (["up", "demo"], ["exec", "demo", "--", "true"]):
+            outcome = lab.tunneld.fails(6, *command)
+            assert "the daemon is shutting down" in outcome.err, outcome
+        shutdown.send_signal(signal.SIGINT)
+        _, err = shutdown.communicate(timeout=10)
+        assert shutdown.returncode == 130 and "the daemon goes on" in err, err
+        tunnel.up()  # it does not shut down any more
+        assert_talks(client)
+    assert_echoes(tunnel)
+
+
 def test_exec_changes_nothing_of_a_profile_that_is_kept_and_cannot_be_reached(lab: Lab, tunnel: Tunnel) -> None:
     tunnel.up()
     lab.servers[0].kill()

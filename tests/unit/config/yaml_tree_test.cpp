@@ -52,7 +52,7 @@ TEST(YamlTree, SyntaxErrorsHaveAPlace) {
   expect_only(kHead + "a: *nobody\n", 2, 4, "YAML: the referenced anchor is not defined");
   expect_only(kHead + "é: \"never closed\n\n", 2, 4, "YAML: this quote is not closed");
   expect_only(kHead + "é: 'never closed ''\n", 2, 4, "YAML: this quote is not closed");
-  expect_only(kHead + "hosts:\n\tx: 1\n", 3, 3, "YAML: ");
+  expect_only(kHead + "hosts:\n\tx: 1\n", 3, 3, "a tab indents this line", "put spaces");
 }
 
 TEST(YamlTree, OneDocumentAFile) {
