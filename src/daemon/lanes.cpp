@@ -1,6 +1,7 @@
 #include "daemon/lanes.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace tunneld::daemon {
@@ -187,9 +188,11 @@ void Lanes::close_idle() {
 }
 
 std::size_t Lanes::further_sessions(const ssh::Chain& chain, std::size_t hop) const {
-  return static_cast<std::size_t>(std::count_if(further_.begin(), further_.end(), [&](const auto& lane) {
-    return lane->chain().ready() && lane->chain().hop(hop) != chain.hop(hop);
-  }));
+  std::set<const ssh::SharedHop*> sessions;  // several lanes may run through one
+  for (const auto& lane : further_)
+    if (lane->chain().ready()) sessions.insert(lane->chain().hop(hop));
+  sessions.erase(chain.hop(hop));
+  return sessions.size();
 }
 
 }  // namespace tunneld::daemon

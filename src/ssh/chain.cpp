@@ -118,7 +118,8 @@ bool Chain::hop_asks(Hop& hop, const std::string& text, const HostKey& key) {
 }
 
 void Chain::hop_ready(Hop& hop) {
-  if (stopped_ || failed_ || ready_ || &hop != &hops_.back()->hop()) return;
+  // One that has failed is not ready any more, whatever its last hop has still to tell: clients would end up elsewhere.
+  if (stopped_ || failed_ || concluding_ || ready_ || &hop != &hops_.back()->hop()) return;
   // The next hop's channel is asked for at once, in the same turn in which this one let us in.
   if (hops_.size() < hosts_.size()) return take_next_hop();
   ready_ = true;
@@ -138,6 +139,7 @@ void Chain::hop_failed(Hop&) {
 void Chain::conclude() {
   if (stopped_) return;
   concluding_ = false;
+  ready_ = false;
   judgement_.stop();
   suspected_at_ms_ = 0;
   const auto guilty = std::find_if(hops_.begin(), hops_.end(),

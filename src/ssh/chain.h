@@ -54,8 +54,7 @@ class Chain : private HopUser {
   ~Chain() override;
 
   void start();
-  // Lets go of its hops, innermost first, without a word to the observer. What nobody else uses is closed, or
-  // lingers.
+  // Lets go of its hops, innermost first. What nobody else uses is closed, of which the observer hears, or lingers.
   void stop(AfterUse after);
   // No chain that starts from now on shares the sessions of this one.
   void detach();

@@ -48,7 +48,7 @@ class Channel {
   bool remote_eof() const { return remote_eof_; }
   bool remote_closed() const { return remote_closed_; }
 
-  // Bytes that write() would take now: the remote window and the session's room, 0 during a key exchange.
+  // Bytes that write() would take now: the remote window and the session's room.
   std::size_t writable_bytes() const;
   // Returns how many were taken, which may be fewer, or none (a key exchange has begun).
   std::size_t write(const char* data, std::size_t size);
@@ -62,9 +62,6 @@ class Channel {
   // Appends all of that to `out`: reading less would open the window by more than was read (libssh 0.10).
   void read_all(std::string& out);
 
-  // The receive window that is kept open, in bytes.
-  std::uint32_t window() const { return tuner_.window(); }
-
   // The user leaves. The channel is closed as soon as the protocol allows, also one that is still being opened.
   void release();
 
@@ -77,6 +74,8 @@ class Channel {
   void took(std::size_t taken);
   void note_if_bulk(std::uint64_t now_ms);
   void tune_window(std::uint64_t now_us);
+  // The receive window that is kept open, in bytes.
+  std::uint32_t window() const { return tuner_.window(); }
   void open_window();
   void send_close();
   void forget();

@@ -76,7 +76,6 @@ class ChannelTransport : public Transport, private ChannelUser {
   bool ended_ = false;    // nothing comes after input_
   bool stalled_ = false;  // the channel holds bytes back
   bool telling_ = false;  // tell_ready() is under way
-  bool watching_writable_ = false;
   std::string input_;                        // from the channel, not read by libssh
   std::size_t read_ = 0;                     // of input_
   std::string arrived_;                      // what came while a worker had input_

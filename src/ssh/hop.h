@@ -62,7 +62,7 @@ class Hop : private SessionObserver, private TransportOwner {
 
   // `previous`: the hop before, ready; null for the first.
   void start(Hop* previous);
-  // Ends it without a word to the observer.
+  // Ends it; the observer hears of the change of state, and nothing else.
   void stop();
   // The person's answer: accept the host key with this fingerprint or not.
   void answer(const std::string& fingerprint, bool accept);

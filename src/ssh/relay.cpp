@@ -28,8 +28,7 @@ std::string g_spare_queue;  // the last download queue that ran empty, for whoev
 }  // namespace
 
 Relay::Relay(loop::Loop& loop, UniqueFd local, RelayOwner& owner)
-    : loop_(loop),
-      owner_(owner),
+    : owner_(owner),
       local_(std::move(local)),
       poller_(loop, local_.get(), [this](unsigned events) { on_local(events); }) {
   poller_.watch(loop::Poller::kError);
@@ -55,7 +54,7 @@ void Relay::abort(bool reset) {
 }
 
 UniqueFd Relay::take_back() {
-  if (opened_ || state_.over) return {};
+  if (opened_ || bytes_down_ != 0 || state_.over) return {};
   state_.over = true;
   if (channel_ != nullptr) {
     const Session::Use use(*session_);
@@ -93,6 +92,11 @@ std::size_t Relay::channel_data(const char* data, std::size_t size) {
   if (download_stalled_) return sent;
   if (download_queue_.empty() && download_queue_.capacity() < g_spare_queue.capacity())
     download_queue_.swap(g_spare_queue);
+  // A client that never catches up, and never falls further behind either, would have it keep all that was sent.
+  if (download_sent_ > kDownloadQueueLimit) {
+    download_queue_.erase(0, download_sent_);
+    download_sent_ = 0;
+  }
   download_queue_.append(data + sent, size - sent);
   return size;
 }
@@ -126,7 +130,8 @@ void Relay::channel_news() {
 
 void Relay::channel_lost() {
   channel_ = nullptr;
-  if (!opened_) return owner_.relay_unserved(take_back());
+  // A session may end with the very packets that open the channel and bring the first data: then the client has been served.
+  if (!opened_ && bytes_down_ == 0) return owner_.relay_unserved(take_back());
   // The server had sent everything and closed: nothing is lost as long as we have it.
   if (!state_.remote_closed || download_stalled_) return event(RelayEvent::session_lost);
   if (!download_blocked_) write_local();
@@ -153,7 +158,7 @@ void Relay::on_local(unsigned events) {
   if (!state_.over) update_mask();
 }
 
-// The channel was closed after everything had come, or is not opened yet: what is queued still goes out.
+// The channel was closed after everything had come: what is queued still goes out.
 void Relay::on_local_without_channel(unsigned events) {
   if ((events & loop::Poller::kWritable) != 0) write_local();
   if (!state_.over && (events & loop::Poller::kError) != 0) on_local_error();

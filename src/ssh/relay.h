@@ -66,7 +66,6 @@ class Relay : public ChannelUser {
   void update_mask();
   void close_local(bool reset);
 
-  loop::Loop& loop_;
   RelayOwner& owner_;
   UniqueFd local_;
   loop::Poller poller_;

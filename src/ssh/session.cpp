@@ -226,7 +226,7 @@ void Session::note_round_trip(std::uint64_t begun_us) {
 void Session::ping_when_quiet() {
   const std::uint64_t now = loop_.precise_now_ms();
   const bool quiet = now >= last_heard_ms_ + std::max(kQuietMs, 2 * shortest_rtt_us_ / 1000);
-  if (!opening_.empty() || (!quiet && now < ready_at_ms_ + kPingAnywayMs)) return first_ping_.start(kQuietMs);
+  if ((!opening_.empty() || !quiet) && now < ready_at_ms_ + kPingAnywayMs) return first_ping_.start(kQuietMs);
   ping_again_ = true;  // the first wakes up both sides
   ping();
 }

@@ -1,13 +1,17 @@
 """How connections end: half-closed either way, reset either way, closed by a server that does not say EOF."""
+import contextlib
 import hashlib
+import signal
 import socket
 import threading
+import time
 from typing import Callable
 
 import pytest
 from support import targets
-from support.asyncssh_server import GREETING
+from support.asyncssh_server import GREETING, LAST_WORDS_AFTER_SECONDS
 from support.lab import Lab, Tunnel
+from support.process import send_signal
 from support.scale import MB, patience, scaled
 from support.stream import (
     ends_with,
@@ -35,6 +39,29 @@ def test_a_client_that_ends_its_sending_side_still_gets_the_whole_reply(lab: Lab
         send_pattern(client, size)
         client.shutdown(socket.SHUT_WR)
         assert receive_all(client).decode() == pattern_digest(size)
+
+
+@pytest.mark.sanitized
+def test_a_client_that_was_greeted_as_the_session_ended_is_not_greeted_again(lab: Lab) -> None:
+    """The answer to the opening, the first data and the server's DISCONNECT come in one read: this client has been served,
+    and another connection's bytes may not follow those of the first."""
+    server = lab.asyncssh(behaviour="last-words")
+    tunnel = lab.profile("demo", [server], {"greeting": "127.0.0.1:9"})
+    tunnel.up()
+    pid = lab.tunneld.pid
+    with tunnel.connect() as client:
+        wait_until(lambda: tunnel.status()["forwards"][0]["connections"] == 1, 5, "its channel is asked for")
+        send_signal(pid, signal.SIGSTOP)
+        time.sleep(LAST_WORDS_AFTER_SECONDS + 0.3)
+        send_signal(pid, signal.SIGCONT)
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            client.settimeout(patience(2 * LAST_WORDS_AFTER_SECONDS + 1))
+            while more := client.recv(1000):
+                received += more
+        assert received in (b"", GREETING)
+    with tunnel.connect() as client:
+        assert receive_exactly(client, len(GREETING)) == GREETING
 
 
 def test_a_client_that_ends_first_gets_a_long_reply_to_the_last_byte(lab: Lab) -> None:

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from support import targets
+from support.faulty_relay import DOWN
 from support.lab import Lab
 from support.ports import answers, refuses
 from support.postgres import client_environment
@@ -178,6 +179,33 @@ def test_a_session_that_is_closed_and_found_silent_in_the_same_moment_harms_nobo
     tunnel.up()
     assert_echoes(tunnel)
     assert lab.tunneld.pid == pid
+
+
+@pytest.mark.sanitized
+def test_a_last_hop_that_gets_ready_as_one_before_it_ends_serves_nobody(lab: Lab) -> None:
+    """Both are found in one go. What is left of the chain ends at a bastion, which would take clients to whatever listens
+    there under the target's address."""
+    hops = lab.chain(3)
+    relay = lab.relay_before(hops[0])
+    tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    pid = lab.tunneld.pid
+    relay.delay_seconds[DOWN] = 0.3  # the log-in's answer is on its way for long enough
+    begun = lab.tunneld.log(1000)
+    restart = lab.tunneld.start("restart", "demo", "--wait=4s")
+    asked = "hop3: verifying_host_key -> authenticating"
+    wait_until(lambda: lab.tunneld.log(1000).count(asked) > begun.count(asked), 20, "it logs in to the last hop")
+    time.sleep(0.4)
+    send_signal(pid, signal.SIGSTOP)
+    hops[1].kill_sessions()
+    time.sleep(1)  # all has come now
+    send_signal(pid, signal.SIGCONT)
+    wait_until(lambda: hops[2].sessions() == 0, 5, "the last hop's session has ended with that of the one before")
+    with tunnel.connect() as client:
+        client.sendall(b"x")
+        assert receive_exactly(client, 1) == b"x"
+        assert hops[2].sessions() > 0, "served by a host that is not the last hop"
+    restart.communicate(timeout=patience(10))
 
 
 def test_after_a_sleep_a_dead_session_is_soon_found_and_a_living_one_kept(lab: Lab) -> None:

@@ -1,11 +1,14 @@
 """Bounded memory: clients or targets that stop reading cost a window each, and give it back."""
+import queue
+import socket
+import time
 from contextlib import ExitStack
 
 import pytest
 from support import proc, targets
 from support.lab import Lab, Tunnel
 from support.scale import MB, MIB, SCALE, scaled
-from support.stream import pattern_bytes
+from support.stream import pattern_bytes, receive_exactly
 from support.transfers import assert_moves_both_ways, download_rate
 from support.wait import wait_until, wait_until_steady
 
@@ -18,7 +21,47 @@ FURTHER_BYTES = scaled(normal=80 * MB, small=5 * MB, full=200 * MB)
 # Of the rate before. One sshd serves all 201 channels, and its loop grows with them, whoever the client is: `ssh -L -J`
 # falls to 0.58-0.65 here.
 FULL_SPEED = 0.5
+PIECE = 16 * 1024
+PIECES = scaled(normal=2000, small=200)
 PSS_BYTES = 12 * MB
+
+
+def test_a_client_that_never_catches_up_costs_no_more_the_longer_it_goes_on(lab: Lab) -> None:
+    """It is behind by as much as its socket does not take, and reads as fast as the target sends: the queue never empties."""
+    pieces: queue.Queue[int] = queue.Queue()
+
+    def feed(target: targets.Target, connection: socket.socket) -> None:
+        while size := pieces.get():
+            connection.sendall(bytes(size))
+
+    tunnel = lab.profile("demo", [lab.sshd()], {"feed": lab.target(feed)})
+    path = lab.folder / "feed.sock"  # of a unix socket the buffer is small, and does not grow
+    lab.profiles["demo"]["forwards"]["feed"]["listen"] = f"unix:{path}"
+    lab.save()
+    tunnel.up()
+    pid = lab.tunneld.pid
+    sent = 0
+
+    def behind() -> int:
+        return sent - int(tunnel.status()["forwards"][0]["bytes_out"])
+
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(str(path))
+        while behind() < 2 * PIECE:
+            pieces.put(PIECE)
+            sent += PIECE
+            time.sleep(0.02)
+        pieces.put(2 * PIECE)
+        before = proc.rss_bytes(pid)
+        for _ in range(PIECES):
+            pieces.put(PIECE)
+            receive_exactly(client, PIECE)
+            time.sleep(0.001)
+        growth = proc.rss_bytes(pid) - before
+        pieces.put(0)
+    print(f"RSS + {growth / MIB:.2f} MiB while {PIECES * PIECE / MB:.0f} MB passed")
+    assert not MEASURED or growth < PIECES * PIECE / 8
 
 
 def best_rate(tunnel: Tunnel) -> float:

@@ -14,10 +14,12 @@ BEHAVIOURS = {
     "refuse": "refuses each forward as a target that cannot be reached",
     "shortage": "refuses each forward for a shortage of resources",
     "silent-open": "never answers a request for a forward",
+    "last-words": "answers forwards itself: greets the first, and sends DISCONNECT in the same go; greets the others",
     "unasked": "opens channels towards the client after each login, and prints what became of them",
     "slow-auth": "takes a minute over each public key",
 }
 GREETING = b"hello from a server that does not say goodbye\n"
+LAST_WORDS_AFTER_SECONDS = 0.5  # so that whoever asks for the forward can be stopped before the answer comes
 SLOW_AUTH_SECONDS = 60
 
 
@@ -36,6 +38,15 @@ def _server_class(behaviour: str) -> type:
 
         def eof_received(self) -> bool:
             return True
+
+    greeted = []
+
+    class LastWords(CloseWithoutEof):
+        def session_started(self) -> None:
+            super().session_started()
+            greeted.append(self)
+            if len(greeted) == 1:
+                self._channel.get_connection()._send_disconnect(asyncssh.DISC_BY_APPLICATION, "bye", "en")
 
     class Server(asyncssh.SSHServer):
         def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -71,6 +82,8 @@ def _server_class(behaviour: str) -> type:
         def _decide(self) -> object:
             if behaviour == "close-without-eof":
                 return CloseWithoutEof()
+            if behaviour == "last-words":
+                return self._last_words()
             if behaviour == "refuse":
                 raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "Connection refused")
             if behaviour == "shortage":
@@ -78,6 +91,10 @@ def _server_class(behaviour: str) -> type:
             if behaviour == "silent-open":
                 return self._never()
             return True
+
+        async def _last_words(self) -> object:
+            await asyncio.sleep(LAST_WORDS_AFTER_SECONDS)
+            return LastWords()
 
         async def _never(self) -> None:
             await asyncio.get_event_loop().create_future()
