@@ -10,7 +10,7 @@ using enum ExitCode;
 constexpr std::array kTable = std::to_array<ErrorInfo>({
     {ErrorCode::internal, "E-INTERNAL", failed, false, "tunneld itself is at fault."},
     {ErrorCode::usage, "E-USAGE", usage, false, "The command line is not understood."},
-    {ErrorCode::interrupted, "E-INTERRUPTED", interrupted, false, "A signal or Ctrl-C ended the command."},
+    {ErrorCode::interrupted, "E-INTERRUPTED", interrupted, false, "A signal, Ctrl-C or another command ended it: an up ends a down."},
     {ErrorCode::timed_out, "E-TIMED-OUT", timed_out, false, "The command's own time limit passed."},
     {ErrorCode::not_up, "E-NOT-UP", not_up, false, "The profile is not up."},
     {ErrorCode::no_such_profile, "E-NO-SUCH-PROFILE", no_such_profile, false,

@@ -341,7 +341,7 @@ def test_restart_keeps_the_port_that_up_was_given(lab: Lab, tunnel: Tunnel) -> N
 
 def test_up_gives_up_after_the_time_that_it_was_given(lab: Lab, tunnel: Tunnel) -> None:
     outcome = lab.tunneld.fails(124, "up", "demo", "--wait", "0s")
-    assert "not up after 0 ms" in outcome.err, outcome
+    assert "not up after 0 s" in outcome.err, outcome
     assert lab.tunneld.ps()["profiles"] == []
 
 

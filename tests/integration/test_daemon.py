@@ -147,11 +147,37 @@ def test_it_works_with_64_descriptors_and_100_clients(lab: Lab) -> None:
             clients[-1].sendall(b"x")
         except OSError:
             continue
+    # Those that it needs itself are not for clients.
+    assert lab.tunneld.last_error("demo")["code"] == "E-OUT-OF-DESCRIPTORS"
+    lab.tunneld.ok("ps")
+    assert 10 < tunnel.status()["forwards"][0]["connections"] < 60
     for client in clients:
         client.close()
     watch = Stopwatch()
     assert_echoes(tunnel)
     assert watch.seconds < patience(2)
+
+
+def test_a_state_folder_that_others_may_enter_is_named_as_such(lab: Lab) -> None:
+    tunnel = lab.profile("demo", [lab.sshd()], {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    lab.tunneld.shutdown()
+    folder = lab.tunneld.log_path.parent
+    folder.chmod(0o755)
+    outcome = tunnel.fails(6)
+    assert f"{folder} cannot hold the log" in outcome.err and "control socket" not in outcome.err, outcome
+    folder.chmod(0o700)
+    tunnel.up()
+
+
+def test_logs_says_when_the_log_cannot_be_read(lab: Lab) -> None:
+    lab.profile("demo", [lab.sshd()], {"echo": lab.target(targets.echo)}).up()
+    lab.tunneld.shutdown()
+    lab.tunneld.log_path.rename(lab.tunneld.log_path.with_name("kept"))
+    assert "Nothing is logged" in lab.tunneld.ok("logs").err
+    lab.tunneld.log_path.mkdir()
+    outcome = lab.tunneld.fails(1, "logs", "--json")
+    assert "cannot be read: it is not a file" in outcome.err and outcome.out == "", outcome
 
 
 def test_every_reading_command_works_without_a_daemon(lab: Lab) -> None:

@@ -47,6 +47,18 @@ def test_a_key_file_that_does_not_exist(lab: Lab) -> None:
     assert_works_after_mending(lab, tunnel, pid)
 
 
+def test_a_key_file_that_others_may_read(lab: Lab) -> None:
+    tunnel = lab.profile("demo", [lab.sshd()], {"echo": lab.target(targets.echo)})
+    path = lab.keys["bastion"].path
+    path.chmod(0o644)
+    outcome = tunnel.fails(AUTH_FAILED)
+    assert_error(outcome, "E-KEY-UNUSABLE", "no key can be used", "others may read it; chmod 600 it", hop=1, of=1)
+    assert "refuses" not in outcome.err and "set identity_file for this host, or add" not in outcome.err, outcome
+    pid = lab.tunneld.pid
+    path.chmod(0o600)
+    assert_works_after_mending(lab, tunnel, pid)
+
+
 def test_an_agent_that_does_not_answer(lab: Lab) -> None:
     server = lab.sshd()
     lab.hosts["bastion"] |= {"identity_agent": str(lab.folder / "no-agent")}

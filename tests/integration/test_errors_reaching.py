@@ -8,9 +8,11 @@ from support.lab import Lab, Tunnel
 from support.ports import free_port
 from support.scale import patience
 from support.sshd import SshServer
+from support.stream import ends_with
 from support.transfers import assert_echoes
 
 UNREACHABLE = 9
+TIMED_OUT = 124
 
 
 def two_hops(lab: Lab) -> tuple[list[SshServer], Tunnel]:
@@ -150,3 +152,25 @@ def test_several_profiles_and_the_exit_code_of_the_first_that_failed(lab: Lab) -
     outcome = lab.tunneld.fails(UNREACHABLE, "up", "good", "dead")
     assert_error(outcome, "E-CONNECTION-REFUSED", profile="dead", hop=1, of=1)
     assert [each["name"] for each in lab.tunneld.ps()["profiles"]] == ["good"]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_wait_that_ends_names_the_hop_and_what_it_does(lab: Lab, number: int) -> None:
+    hops = lab.chain(2)
+    lab.relay_before(hops[number - 1]).blackhole()
+    tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
+    outcome = tunnel.fails(TIMED_OUT, "--wait", "1s")
+    assert_error(outcome, "E-TIMED-OUT", "demo is not up after 1 s", "still handshaking", hop=number, of=2)
+
+
+def test_a_client_that_was_reset_does_not_hide_why_the_chain_is_down(lab: Lab) -> None:
+    server = lab.sshd(start=False)
+    relay = lab.relay_before(server)
+    lab.hosts["bastion"]["connect_timeout"] = "1s"
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)}, on_demand=True, hold_timeout="1500ms")
+    tunnel.up()
+    relay.blackhole()
+    with tunnel.connect() as client:
+        assert ends_with(client, patience(4)) == "reset"
+    assert "E-HOLD-EXPIRED" in lab.tunneld.log()
+    assert lab.tunneld.last_error("demo")["code"] == "E-CONNECT-TIMEOUT"

@@ -105,6 +105,14 @@ def test_a_key_whose_function_is_not_built_yet_is_refused_and_says_so(lab: Lab, 
     assert f"{path}:" in outcome.text and "not built in this version yet" in outcome.text, outcome
 
 
+@pytest.mark.parametrize("command", [["check"], ["up", "demo"], ["hosts"]])
+def test_a_file_that_cannot_be_read_is_not_taken_for_none(lab: Lab, command: list[str]) -> None:
+    (lab.tunneld.profiles / "gone.yaml").symlink_to("nowhere")
+    outcome = lab.tunneld.run(*command)
+    assert "gone.yaml" in outcome.text and "no profile files yet" not in outcome.text, outcome
+    assert outcome.code == (0 if command == ["hosts"] else 5), outcome
+
+
 def test_a_good_file_passes_the_check(lab: Lab) -> None:
     lab.profile("demo", [lab.sshd(start=False)], {"echo": "127.0.0.1:9"})
     lab.tunneld.ok("check")

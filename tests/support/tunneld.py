@@ -175,7 +175,10 @@ class Tunneld:
                 send_signal(pid, signal.SIGKILL)
         assert not left, f"left behind: {words}\n{self.log()}"
 
+    @property
+    def log_path(self) -> Path:
+        return self.state / "tunneld" / "tunneld.log"
+
     def log(self, lines: int = 60) -> str:
-        path = self.state / "tunneld" / "tunneld.log"
-        text = path.read_text(errors="replace") if path.exists() else "(no log)"
+        text = self.log_path.read_text(errors="replace") if self.log_path.is_file() else "(no log)"
         return "daemon's log:\n" + "\n".join(text.splitlines()[-lines:])
