@@ -82,7 +82,10 @@ UpOutcome bring_up(Client& client, const UpRequest& request, const config::LoadR
     if (up) outcome.up[profile] = open_forwards(event);
     presenter.on_event(event);
     if (up && control::get_bool(event, "outdated"))
-      warn(profile + " is used as it came up; take over what has changed since: tunneld up " + profile, context);
+      warn(profile + " is used as it came up; " +
+               (loaded.catalog.profiles.contains(profile) ? "take over what has changed since: tunneld up " + profile
+                                                          : "there is no valid definition of it any more"),
+           context);
   };
   handlers.before_prompt = [&] { presenter.before_prompt(); };
   // Only what is drawn again, or kept back for a time, needs the clock.

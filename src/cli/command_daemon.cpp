@@ -86,7 +86,7 @@ int run_shutdown(const ShutdownOptions& options, const Context& context) {
   if (auto stopped = stop(**client, *drain); !stopped) {
     Error error = stopped.error();
     if (error.code == ErrorCode::interrupted) {
-      error.cause = "the daemon goes on, but what drains goes down all the same";
+      error.cause = "what drains goes down all the same; the daemon goes on, unless another shutdown waits";
       error.fix = "tunneld shutdown --drain 0s ends it now";
     }
     return report(error, context);

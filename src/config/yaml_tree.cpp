@@ -283,9 +283,11 @@ class Builder final : public YAML::EventHandler {
   int documents_ = 0;
 };
 
-// YAML's most frequent trap, of which yaml-cpp's messages say nothing.
-bool is_indented_by_tab(std::string_view line) {
-  return line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
+// YAML's most frequent trap, of which yaml-cpp's messages say nothing; these are the ones that it leads to.
+bool is_about_a_tab(std::string_view line, std::string_view message) {
+  const bool indented_by_one = line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
+  return indented_by_one && (message == "illegal map value" || message.starts_with("end of map not found") ||
+                             message.starts_with("end of sequence not found"));
 }
 
 // What to try, for yaml-cpp's messages that name the symptom only.
@@ -318,7 +320,7 @@ Tree parse_yaml(const Source& source, Report& report) {
     tree.root = nullptr;
   } catch (const YAML::Exception& failure) {
     const Spot spot{&source, source.place(failure.mark.line, failure.mark.column, 1)};
-    if (is_indented_by_tab(source.line(failure.mark.line + 1)))
+    if (is_about_a_tab(source.line(failure.mark.line + 1), failure.msg))
       report.error(spot, "a tab indents this line, where YAML takes spaces only", "put spaces in its place");
     else
       report.error(spot, "YAML: " + failure.msg, syntax_fix(failure.msg));

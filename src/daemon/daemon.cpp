@@ -79,7 +79,8 @@ std::unique_ptr<Request> Daemon::dispatch(const control::Request& request, std::
   if (request.verb == "down" || request.verb == "shutdown") {
     std::function<void()> when_done;
     if (request.verb == "shutdown") {
-      const auto ending = std::make_shared<bool>();
+      std::shared_ptr<void> ending = ending_.lock();  // each that waits will end the daemon
+      if (!ending) ending = std::make_shared<bool>();
       ending_ = ending;
       when_done = [this, ending] { stop(); };
     }

@@ -1,7 +1,5 @@
 #include "daemon/tunnel.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <random>
 #include <utility>
@@ -18,16 +16,6 @@ constexpr std::uint64_t kStableMs = 10'000;
 constexpr std::uint64_t kKeepHopsForMs = 30'000;
 // How often a listener that could not be bound is tried again.
 constexpr std::uint64_t kRebindIntervalMs = 2'000;
-
-// Of the descriptors that the process may have these are not for clients: commands, log-ins and the files that they read
-// must find some.
-constexpr rlim_t kReservedDescriptors = 24;
-
-// The kernel gives out the lowest number that is free.
-bool is_reserved(int fd) {
-  rlimit files{};
-  return ::getrlimit(RLIMIT_NOFILE, &files) == 0 && static_cast<rlim_t>(fd) + kReservedDescriptors >= files.rlim_cur;
-}
 
 double random_unit() {
   static std::mt19937_64 engine{std::random_device{}()};
@@ -331,11 +319,6 @@ bool Tunnel::forward_admits(forward::LocalForward& forward, const forward::Accep
     error = {ErrorCode::too_many_connections, "a client of " + to_string(forward.listen_endpoint()) + " was reset", {},
              "all " + std::to_string(profile_.max_connections) + " connections (max_connections) are in use",
              "close some, or raise max_connections of this profile"};
-  } else if (is_reserved(client.fd.get())) {
-    error = {ErrorCode::out_of_descriptors, "a client of " + to_string(forward.listen_endpoint()) + " was reset", {},
-             "the daemon may open no more files than it has, but for the " + std::to_string(kReservedDescriptors) +
-                 " that it needs itself",
-             "close some connections, or raise the hard limit of open files (ulimit -Hn) and start the daemon anew"};
   } else {
     switch (services_.gatekeeper.judge(profile_.access, forward.forward().listen, client.fd.get())) {
       case Gatekeeper::Verdict::admitted: return true;
@@ -353,7 +336,8 @@ bool Tunnel::forward_admits(forward::LocalForward& forward, const forward::Accep
 
 // What happened to one client must not hide why the chain is down.
 void Tunnel::note_client_error(Error error) {
-  if ((chain_ && chain_->ready()) || !last_error_) return note_error(std::move(error));
+  const bool stands = state_ == TunnelState::up || state_ == TunnelState::degraded || (chain_ && chain_->ready());
+  if (stands || !last_error_) return note_error(std::move(error));
   services_.log.warn(profile_.name, std::string(error_info(error.code).name) + ": " + error.message);
 }
 

@@ -112,13 +112,23 @@ void UpRequest::start() {
     if (found != loaded.catalog.profiles.end()) {
       begin(name, found->second);
     } else if (standing != nullptr) {
-      pending_[name].outdated = true;
-      begin(name, Profile(standing->profile()));
+      begin_orphaned(name, Profile(standing->profile()));
     } else {
       fail(name, missing_profile(loaded, name));
     }
   }
   finish_if_done();
+}
+
+void UpRequest::begin_orphaned(const std::string& name, const Profile& profile) {
+  // Nobody else can have looked.
+  if (const Json* given = control::find(args_, "ports"); given != nullptr && given->is_object())
+    for (const auto& [forward, port] : given->items())
+      if (std::none_of(profile.forwards.begin(), profile.forwards.end(),
+                       [&](const Forward& each) { return each.name == forward; }))
+        return fail(name, {ErrorCode::usage, name + " has no forward " + forward, {}, "", "tunneld ps shows its forwards"});
+  pending_[name].outdated = pending_[name].orphaned = true;
+  begin(name, profile);
 }
 
 void UpRequest::begin(const std::string& name, const Profile& profile) {
@@ -267,7 +277,7 @@ void UpRequest::fail(const std::string& name, Error error) {
   Pending& pending = pending_[name];
   if (!std::exchange(pending.waiting, false)) return;
   if (error.where.profile.empty()) error.where.profile = name;
-  if (pending.outdated) error.fix += "; what has changed in its file since it came up is taken over by tunneld up " + name;
+  if (pending.outdated && !pending.orphaned) error.fix += "; what has changed in its file since it came up is taken over by tunneld up " + name;
   pending.exit_code = static_cast<int>(error_info(error.code).exit_code);
   drop_questions(name);
   tunnels_.release(name, *this);  // first: who has been told must find nothing left of it

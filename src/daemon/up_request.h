@@ -28,10 +28,12 @@ class UpRequest : public Request, private TunnelObserver {
   struct Pending {
     bool waiting = true;
     bool was_serving = false;  // before this request
+    bool orphaned = false;     // there is no definition of it any more
     bool outdated = false;     // Wanted
     int exit_code = 0;
   };
   void begin(const std::string& name, const Profile& profile);
+  void begin_orphaned(const std::string& name, const Profile& profile);
   void tunnel_progress(Tunnel& tunnel, int hop, const Host& host, const ssh::HopProgress& progress) override;
   bool tunnel_asks(Tunnel& tunnel, const Host& host, const std::string& text, const HostKey& key) override;
   void tunnel_settled(Tunnel& tunnel) override;

@@ -25,11 +25,14 @@ struct Accepted {
 class Listener {
  public:
   using OnAccept = std::function<void(Accepted)>;
+  // No descriptor is left for clients: they wait in the backlog. Told once, until some were accepted again.
+  using OnShortage = std::function<void()>;
 
   // "localhost" is 127.0.0.1 and ::1, "" and "*" every address, of whichever families the machine has; a unix path gets
   // a socket of mode 0600, a missing folder of mode 0700. Port 0: `endpoint()` has the port that was chosen. Errors:
   // port_in_use, address_not_local, port_permission, listen_failed, out_of_descriptors.
-  static Result<std::unique_ptr<Listener>> open(loop::Loop& loop, const Endpoint& endpoint, OnAccept on_accept);
+  static Result<std::unique_ptr<Listener>> open(loop::Loop& loop, const Endpoint& endpoint, OnAccept on_accept,
+                                                OnShortage on_shortage);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -41,13 +44,17 @@ class Listener {
     UniqueFd fd;
     std::unique_ptr<loop::Poller> poller;
   };
-  Listener(loop::Loop& loop, Endpoint endpoint, OnAccept on_accept);
+  Listener(loop::Loop& loop, Endpoint endpoint, OnAccept on_accept, OnShortage on_shortage);
   void add(UniqueFd fd);
   void accept_from(int fd);
   void watch(bool on);
+  void pause();
+  void resume();
 
   Endpoint endpoint_;
   OnAccept on_accept_;
+  OnShortage on_shortage_;
+  bool short_ = false;
   loop::Loop& loop_;
   std::vector<Socket> sockets_;
   loop::Timer resume_;  // after accept() found no descriptor left

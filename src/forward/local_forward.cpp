@@ -20,7 +20,8 @@ Result<void> LocalForward::listen() {
   const bool chosen = endpoint.port == 0 && port_ != 0;
   if (chosen) endpoint.port = port_;
   const auto open = [&] {
-    return Listener::open(loop_, endpoint, [this](Accepted accepted) { accept(std::move(accepted)); });
+    return Listener::open(
+        loop_, endpoint, [this](Accepted accepted) { accept(std::move(accepted)); }, [this] { descriptors_are_short(); });
   };
   Result<std::unique_ptr<Listener>> listener = open();
   if (!listener && chosen && listener.error().code == ErrorCode::port_in_use) {
@@ -50,6 +51,14 @@ void LocalForward::accept(Accepted accepted) {
   if (ssh::Session* session = observer_.forward_session()) return client.serve(*session, forward_.connect);
   client.hold(hold_ms_);
   observer_.forward_holds(*this);
+}
+
+void LocalForward::descriptors_are_short() {
+  Error error{ErrorCode::out_of_descriptors, "further clients of " + to_string(listen_endpoint()) + " have to wait", {},
+              "the daemon has as many files and sockets open as it may, but for some that it needs itself",
+              "close some connections, or raise the hard limit (ulimit -Hn) and start the daemon anew"};
+  error.where.forward = forward_.name;
+  observer_.forward_error(*this, std::move(error));
 }
 
 void LocalForward::serve_held() {

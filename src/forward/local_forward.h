@@ -68,6 +68,7 @@ class LocalForward : private ClientOwner {
 
  private:
   void accept(Accepted accepted);
+  void descriptors_are_short();
   void client_unserved(Client& client) override;
   void client_held_too_long(Client& client) override;
   void client_refused(Client& client, std::uint32_t reason, const std::string& text) override;

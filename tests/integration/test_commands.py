@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -269,7 +270,9 @@ def test_exec_uses_a_profile_that_is_up_whatever_has_become_of_its_file(lab: Lab
     if change == "other files remain":
         (lab.tunneld.profiles / "other.yaml").write_text("version: 1\n")
     outcome = lab.tunneld.ok("exec", "demo", "--", "sh", "-c", "echo $TUNNELD_PORT")
-    assert outcome.out == f"{tunnel.port}\n" and "demo is used as it came up" in outcome.err, outcome
+    assert outcome.out == f"{tunnel.port}\n" and "there is no valid definition of it any more" in outcome.err, outcome
+    outcome = lab.tunneld.fails(2, "exec", "demo", "--port", "eco=1", "--", "true")
+    assert "has no forward eco" in outcome.err, outcome
     assert tunnel.sessions() == sessions
     lab.tunneld.ok("down", "demo")
     assert lab.tunneld.run("exec", "demo", "--", "true").code in (4, 5)
@@ -284,9 +287,13 @@ def test_nothing_comes_up_while_the_daemon_shuts_down(lab: Lab, tunnel: Tunnel) 
         for command in (["up", "demo"], ["exec", "demo", "--", "true"]):
             outcome = lab.tunneld.fails(6, *command)
             assert "the daemon is shutting down" in outcome.err, outcome
-        shutdown.send_signal(signal.SIGINT)
-        _, err = shutdown.communicate(timeout=10)
-        assert shutdown.returncode == 130 and "the daemon goes on" in err, err
+        second = lab.tunneld.start("shutdown", "--drain=30s")
+        time.sleep(0.3)
+        for each in (second, shutdown):  # as long as one of them waits
+            lab.tunneld.fails(6, "up", "demo")
+            each.send_signal(signal.SIGINT)
+            _, err = each.communicate(timeout=10)
+            assert each.returncode == 130 and "tunneld shutdown --drain 0s ends it now" in err, err
         tunnel.up()  # it does not shut down any more
         assert_talks(client)
     assert_echoes(tunnel)

@@ -151,6 +151,7 @@ def test_it_works_with_64_descriptors_and_100_clients(lab: Lab) -> None:
     assert lab.tunneld.last_error("demo")["code"] == "E-OUT-OF-DESCRIPTORS"
     lab.tunneld.ok("ps")
     assert 10 < tunnel.status()["forwards"][0]["connections"] < 60
+    assert "was reset" not in lab.tunneld.log(), "those who come too many wait"
     for client in clients:
         client.close()
     watch = Stopwatch()

@@ -159,8 +159,9 @@ def test_a_wait_that_ends_names_the_hop_and_what_it_does(lab: Lab, number: int) 
     hops = lab.chain(2)
     lab.relay_before(hops[number - 1]).blackhole()
     tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
-    outcome = tunnel.fails(TIMED_OUT, "--wait", "1s")
-    assert_error(outcome, "E-TIMED-OUT", "demo is not up after 1 s", "still handshaking", hop=number, of=2)
+    seconds = int(patience(2))
+    outcome = tunnel.fails(TIMED_OUT, "--wait", f"{seconds}s")
+    assert_error(outcome, "E-TIMED-OUT", f"demo is not up after {seconds} s", "still handshaking", hop=number, of=2)
 
 
 def test_a_client_that_was_reset_does_not_hide_why_the_chain_is_down(lab: Lab) -> None:

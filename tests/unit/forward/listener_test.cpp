@@ -36,7 +36,8 @@ Endpoint socket_at(const std::string& path) {
 struct Open {
   Open(Loop& loop, const Endpoint& endpoint) {
     auto opened =
-        Listener::open(loop, endpoint, [this](Accepted client) { clients.push_back(std::move(client)); });
+        Listener::open(
+            loop, endpoint, [this](Accepted client) { clients.push_back(std::move(client)); }, [this] { ++shortages; });
     if (opened)
       listener = std::move(*opened);
     else
@@ -44,6 +45,7 @@ struct Open {
   }
   std::uint16_t port() const { return listener->endpoint().port; }
   std::vector<Accepted> clients;
+  int shortages = 0;
   std::unique_ptr<Listener> listener;
   Error error;
 };
@@ -216,10 +218,31 @@ TEST(Listener, ClientsWaitWhileNoDescriptorIsLeftAndAreServedLater) {
   ASSERT_TRUE(client);
   {
     const NoDescriptorLeft none;
-    testing::turn(loop, 200);
+    testing::turn(loop, 500);
     EXPECT_TRUE(open.clients.empty());
+    EXPECT_EQ(open.shortages, 1) << "told once";
   }
   EXPECT_TRUE(run_until(loop, [&] { return open.clients.size() == 1; })) << "not refused, only late";
+}
+
+TEST(Listener, TheLastDescriptorsAreNotForClients) {
+  Loop loop;
+  Open open(loop, tcp("127.0.0.1"));
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 12; ++i) clients.push_back(connect_loopback(AF_INET, open.port()));
+  std::vector<UniqueFd> others;
+  for (int i = 0; i < 100; ++i) others.emplace_back(::dup(0));  // so that what is kept is no quarter of all
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit some{static_cast<rlim_t>(others.back().get() + 24 + 5), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &some), 0);
+  testing::turn(loop, 500);
+  const std::size_t served = open.clients.size();
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_GE(served, 5U);
+  EXPECT_LT(served, clients.size());
+  EXPECT_EQ(open.shortages, 1);
+  EXPECT_TRUE(run_until(loop, [&] { return open.clients.size() == clients.size(); })) << "they have waited";
 }
 
 TEST(UnixListener, MakesAPrivateSocketInAPrivateFolder) {
