@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from support import targets
 from support.lab import Lab
-from support.transfers import assert_echoes
+from support.transfers import assert_echoes, echoes, end_of_new_client
 from support.wait import wait_until
 
 NOBODY = "65534"
@@ -75,3 +75,20 @@ def test_access_lets_others_in_when_the_profile_says_so(lab: Lab, access: str | 
     tunnel.up()
     assert as_nobody(tunnel.port) == "answered"
     assert_echoes(tunnel)
+
+
+def test_such_a_client_is_told_of_while_the_profile_waits_for_its_first_client(lab: Lab) -> None:
+    """Also after an error of the chain, which has been mended since."""
+    server = lab.sshd(start=False)
+    tunnel = lab.profile(
+        "demo", [server], {"echo": lab.target(targets.echo)}, on_demand=True, idle_timeout="1s", hold_timeout="1s"
+    )
+    tunnel.up()
+    end_of_new_client(tunnel, 3)
+    assert lab.tunneld.last_error("demo")["code"] == "E-CONNECTION-REFUSED"
+    server.start()
+    wait_until(lambda: echoes(tunnel), 10, "it serves")
+    wait_until(lambda: server.sessions() == 0, 5, "the chain is closed for want of clients")
+    assert tunnel.status()["state"] == "up"
+    assert as_nobody(tunnel.port) == "reset"
+    assert lab.tunneld.last_error("demo")["code"] == "E-PEER-NOT-ALLOWED"
