@@ -4,7 +4,6 @@ import re
 import signal
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -287,8 +286,9 @@ def test_nothing_comes_up_while_the_daemon_shuts_down(lab: Lab, tunnel: Tunnel) 
         for command in (["up", "demo"], ["exec", "demo", "--", "true"]):
             outcome = lab.tunneld.fails(6, *command)
             assert "the daemon is shutting down" in outcome.err, outcome
+        descriptors = lab.tunneld.descriptors()
         second = lab.tunneld.start("shutdown", "--drain=30s")
-        time.sleep(0.3)
+        wait_until(lambda: lab.tunneld.descriptors() > descriptors, patience(5), "it talks to the daemon")
         for each in (second, shutdown):  # as long as one of them waits
             lab.tunneld.fails(6, "up", "demo")
             each.send_signal(signal.SIGINT)
