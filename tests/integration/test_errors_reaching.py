@@ -10,6 +10,7 @@ from support.scale import patience
 from support.sshd import SshServer
 from support.stream import ends_with
 from support.transfers import assert_echoes
+from support.wait import wait_until
 
 UNREACHABLE = 9
 TIMED_OUT = 124
@@ -173,5 +174,5 @@ def test_a_client_that_was_reset_does_not_hide_why_the_chain_is_down(lab: Lab) -
     relay.blackhole()
     with tunnel.connect() as client:
         assert ends_with(client, patience(4)) == "reset"
-    assert "E-HOLD-EXPIRED" in lab.tunneld.log()
+    wait_until(lambda: "E-HOLD-EXPIRED" in lab.tunneld.log(), 5, "it is logged, right after the reset")
     assert lab.tunneld.last_error("demo")["code"] == "E-CONNECT-TIMEOUT"
