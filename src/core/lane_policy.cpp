@@ -1,7 +1,7 @@
 #include "core/lane_policy.h"
 
 #include <algorithm>
-#include <utility>
+#include <tuple>
 
 namespace tunneld {
 
@@ -12,12 +12,12 @@ bool is_opening(const Lane& lane) {
 }
 
 bool is_quiet_below(const Lane& lane, std::size_t channels) {
-  return !lane.carries_bulk && lane.channels < channels;
+  return !lane.stalled && !lane.carries_bulk && lane.channels < channels;
 }
 
 // The less the better, the lower number among equals. Uncrowded quiet lanes are equal, so they fill in order.
-std::pair<bool, std::size_t> load(const Lane& lane, const LaneLimits& limits) {
-  return {lane.carries_bulk, is_quiet_below(lane, limits.crowded_at()) ? 0 : lane.channels};
+std::tuple<bool, bool, std::size_t> load(const Lane& lane, const LaneLimits& limits) {
+  return {lane.stalled, lane.carries_bulk, is_quiet_below(lane, limits.crowded_at()) ? 0 : lane.channels};
 }
 
 std::optional<std::size_t> best_lane(const std::vector<Lane>& lanes, const LaneLimits& limits) {
@@ -42,7 +42,7 @@ LaneChoice choose_lane(const std::vector<Lane>& lanes, const LaneLimits& limits,
   const bool opening = std::any_of(lanes.begin(), lanes.end(), is_opening);
   const bool open = ask.may_open && !opening && lanes.size() < limits.max_lanes &&
                     !is_quiet_below(lane, limits.crowded_at());
-  const bool worth_waiting = !is_quiet_below(lane, limits.channels_per_lane);
+  const bool worth_waiting = !lane.stalled && !is_quiet_below(lane, limits.channels_per_lane);
   if (worth_waiting && ask.may_wait && (opening || open)) return {std::nullopt, open};
   return {best, open};
 }
@@ -57,7 +57,8 @@ std::vector<std::size_t> lanes_to_close(const std::vector<Lane>& lanes, const La
   return idle;
 }
 
-ParallelFrom parallel_from(const std::vector<bool>& hop_carries_bulk) {
+ParallelFrom parallel_from(const std::vector<bool>& hop_carries_bulk, bool stalled) {
+  if (stalled) return ParallelFrom::first_hop;
   if (hop_carries_bulk.empty()) return ParallelFrom::last_hop;
   const bool shared_hop_does = std::any_of(hop_carries_bulk.begin(), hop_carries_bulk.end() - 1,
                                            [](bool carries_bulk) { return carries_bulk; });

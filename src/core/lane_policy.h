@@ -48,6 +48,8 @@ struct Lane {
   // through a hop this lane runs through as well. Not what a hop moves in all: many small clients are no bulk
   // stream.
   bool carries_bulk = false;
+  // A sign of life that was asked for has not come in time. It may come back, and so may its clients' answers.
+  bool stalled = false;
   std::uint64_t idle_ms = 0;  // since it had its last channel, else since it became ready
 };
 
@@ -73,12 +75,13 @@ struct LaneChoice {
 };
 
 // Which lane takes a new connection. `lanes` in order of their numbers; those are the indices of the answer.
-// - Quiet lanes (no bulk) come before others, uncrowded ones before crowded ones. Of the uncrowded it is the
-//   first; of the crowded, and of those with bulk, the one with the fewest channels.
+// - Quiet lanes (no bulk, not stalled) come before others, uncrowded ones before crowded ones. Of the uncrowded it is the
+//   first; of the crowded, and of those with bulk, the one with the fewest channels. Stalled ones come last.
 // - Where no lane is quiet and uncrowded, one more is opened, if it may be: none is opening yet, and there
 //   are fewer than max_lanes.
 // - The connection waits, if it may, only where no lane is quiet and has room, and one is opening or is
-//   opened now. Otherwise the best ready lane takes it, even one that is full.
+//   opened now. Otherwise the best ready lane takes it, even one that is full. In a stalled one it waits as well as
+//   outside, until that is lost; when another is ready, the driver takes it there.
 LaneChoice choose_lane(const std::vector<Lane>& lanes, const LaneLimits& limits, const LaneAsk& ask);
 
 // Ready lanes that had no channel for close_idle_after_ms, in order; never lane 0, which is the chain itself.
@@ -94,7 +97,7 @@ enum class ParallelFrom {
 // `hop_carries_bulk`: of lane 0's sessions, outermost first, which carry a bulk stream, this profile's or
 // another's. The last does not matter: the new lane has its own. There is nothing between all and none: what
 // an inner session carries goes through all outer ones, so where any hop before the last carries bulk the
-// first does, and nothing can be shared.
-ParallelFrom parallel_from(const std::vector<bool>& hop_carries_bulk);
+// first does, and nothing can be shared. Nor where lane 0 is `stalled`: which hop is to blame is not known yet.
+ParallelFrom parallel_from(const std::vector<bool>& hop_carries_bulk, bool stalled);
 
 }  // namespace tunneld

@@ -15,28 +15,47 @@ constexpr std::uint64_t kPatienceMs = 2'000;
 constexpr std::uint64_t kIdleLookMs = 5'000;
 // Numbers beyond the lanes that a tunnel may have: other profiles may use the same, and be busy.
 constexpr unsigned kLastNumber = 64;
+// How often sessions are looked at in which clients wait for the target's answer, and how often after the last has come: a
+// target may be slow, and a session that stalls later is found out by its keepalive.
+constexpr std::uint64_t kOpeningLookMs = 1'000;
+constexpr int kOpeningLooks = 8;
+
+Lane fact_of(const ssh::Chain& chain, std::uint64_t idle_ms) {
+  if (!chain.ready()) return {LaneState::opening, 0, false, false, 0};
+  return {LaneState::ready, chain.channels(), chain.carries_bulk(), chain.stalled(), idle_ms};
+}
+
+const char* why_another(const std::vector<Lane>& lanes) {
+  const auto all = [&lanes](auto predicate) { return std::all_of(lanes.begin(), lanes.end(), predicate); };
+  if (all([](const Lane& lane) { return lane.stalled; })) return "those there do not answer";
+  if (all([](const Lane& lane) { return lane.stalled || lane.carries_bulk; })) return "a bulk stream is in the way";
+  return "those there are crowded";
+}
 
 }  // namespace
 
 // One lane other than the chain itself.
 class Lanes::Further : private ssh::ChainObserver {
  public:
-  Further(Lanes& lanes, const ssh::ChainUser& user, ParallelFrom from)
-      : lanes_(lanes), number_(lanes.free_number(user, from, static_cast<ssh::ChainObserver&>(*this))),
-        chain_(lanes.loop_, lanes.hops_, lanes.profile_.hops, user, ssh::LaneRoute{number_, from},
-               static_cast<ssh::ChainObserver&>(*this)),
+  Further(Lanes& lanes, const ssh::Chain& lane_0, ParallelFrom from)
+      : lanes_(lanes),
+        chain_(std::make_unique<ssh::Chain>(
+            lanes.loop_, lanes.hops_, lanes.profile_.hops, lane_0.user(),
+            ssh::LaneRoute{lanes.free_number(lane_0, from, static_cast<ssh::ChainObserver&>(*this)), from},
+            static_cast<ssh::ChainObserver&>(*this))),
         self_(std::make_shared<Further*>(this)) {}
   ~Further() override { *self_ = nullptr; }
 
   // From the loop: it may fail at once, and whoever asks for it is in the middle of choosing.
   void start_soon() {
     lanes_.loop_.defer([self = self_] {
-      if (*self != nullptr) (*self)->chain_.start();
+      if (*self != nullptr) (*self)->chain_->start();
     });
   }
-  Lane fact(std::uint64_t now_ms) const;
-  ssh::Chain& chain() { return chain_; }
-  unsigned number() const { return number_; }
+  Lane fact(std::uint64_t now_ms) const { return fact_of(*chain_, empty_since_ms == 0 ? 0 : now_ms - empty_since_ms); }
+  ssh::Chain& chain() { return *chain_; }
+  std::unique_ptr<ssh::Chain> give_chain() { return std::move(chain_); }
+  unsigned number() const { return chain_->lane_number(); }
 
   // Since when it has no channel; 0 as long as it has one.
   std::uint64_t empty_since_ms = 0;
@@ -44,7 +63,7 @@ class Lanes::Further : private ssh::ChainObserver {
  private:
   void chain_progress(int, const Host&, const ssh::HopProgress&) override {}
   void chain_hop_changed(int, const Host& host, HopState from, HopState to, const char* reason) override {
-    lanes_.log_.info(lanes_.profile_.name, "lane " + std::to_string(number_) + ", hop " + host.name + ": " +
+    lanes_.log_.info(lanes_.profile_.name, "lane " + std::to_string(number()) + ", hop " + host.name + ": " +
                                                std::string(to_string(from)) + " -> " + std::string(to_string(to)) +
                                                " (" + reason + ")");
   }
@@ -54,8 +73,7 @@ class Lanes::Further : private ssh::ChainObserver {
   void chain_failed(const Error& error) override { lanes_.lane_ended(*this, error); }
 
   Lanes& lanes_;
-  const unsigned number_;
-  ssh::Chain chain_;
+  std::unique_ptr<ssh::Chain> chain_;
   std::shared_ptr<Further*> self_;
 };
 
@@ -66,13 +84,15 @@ Lanes::Lanes(loop::Loop& loop, ssh::HopGraph& hops, Log& log, const Profile& pro
       profile_(profile),
       owner_(owner),
       patience_(loop, [this] { without_waiting([this] { owner_.lanes_changed(); }); }),
-      idle_look_(loop, [this] { close_idle(); }) {}
+      idle_look_(loop, [this] { close_idle(); }),
+      opening_look_(loop, [this] { look_after_openings(); }) {}
 
 Lanes::~Lanes() { close(); }
 
 void Lanes::close() {
   patience_.stop();
   idle_look_.stop();
+  opening_look_.stop();
   for (auto& lane : further_) {
     lane->chain().stop(ssh::AfterUse::close);
     loop_.retire(std::move(lane));
@@ -85,13 +105,8 @@ void Lanes::detach() {
   for (const auto& lane : further_) lane->chain().detach();
 }
 
-Lane Lanes::Further::fact(std::uint64_t now_ms) const {
-  if (!chain_.ready()) return {LaneState::opening, 0, false, 0};
-  return {LaneState::ready, chain_.channels(), chain_.carries_bulk(), empty_since_ms == 0 ? 0 : now_ms - empty_since_ms};
-}
-
-std::vector<Lane> Lanes::facts(const Lane& lane_0) const {
-  std::vector<Lane> lanes{lane_0};
+std::vector<Lane> Lanes::facts(const ssh::Chain& chain) const {
+  std::vector<Lane> lanes{fact_of(chain, 0)};
   for (const auto& lane : further_) lanes.push_back(lane->fact(loop_.precise_now_ms()));
   return lanes;
 }
@@ -104,41 +119,84 @@ LaneAsk Lanes::ask(const ssh::Chain& chain) const {
   return {may_open_lane(chain.login_needs_person(), since_failure_ms), !out_of_patience_ && hold_ms > kPatienceMs};
 }
 
-ssh::Session* Lanes::choose(ssh::Chain& chain, const ssh::ChainUser& user) {
-  const Lane lane_0{LaneState::ready, chain.channels(), chain.carries_bulk(), 0};
-  const std::vector<Lane> lanes = facts(lane_0);
-  const LaneChoice choice = choose_lane(lanes, kLimits, ask(chain));
-  if (choice.open) {
-    const bool bulk = std::all_of(lanes.begin(), lanes.end(), [](const Lane& lane) { return lane.carries_bulk; });
-    open(chain, user, bulk ? "a bulk stream is in the way" : "those there are crowded");
-  }
+ssh::Session* Lanes::choose() {
+  ssh::Chain* chain = owner_.lane_0();
+  if (chain == nullptr) return nullptr;
+  const std::vector<Lane> lanes = facts(*chain);
+  const LaneChoice choice = choose_lane(lanes, kLimits, ask(*chain));
+  if (choice.open) open(*chain, lanes);
   if (!choice.lane) {
     if (!patience_.active()) patience_.start(kPatienceMs);
     return nullptr;
   }
-  if (*choice.lane == 0) return chain.target();
+  opening_looks_left_ = kOpeningLooks;
+  if (!opening_look_.active()) opening_look_.start(kOpeningLookMs, kOpeningLookMs);
+  if (*choice.lane == 0) return chain->target();
   Further& lane = *further_[*choice.lane - 1];
   lane.empty_since_ms = 0;  // it may be empty again when it is looked at next
   return lane.chain().target();
 }
 
-void Lanes::open(const ssh::Chain& chain, const ssh::ChainUser& user, const char* reason) {
+void Lanes::open(const ssh::Chain& chain, const std::vector<Lane>& lanes) {
   std::vector<bool> bulk;
   for (std::size_t i = 0; i < profile_.hops.size(); ++i) bulk.push_back(chain.hop_carries_bulk(i));
-  further_.push_back(std::make_unique<Further>(*this, user, parallel_from(bulk)));
-  log_.info(profile_.name, "lane " + std::to_string(further_.back()->number()) + " opens: " + reason);
+  further_.push_back(std::make_unique<Further>(*this, chain, parallel_from(bulk, lanes.front().stalled)));
+  log_.info(profile_.name, "lane " + std::to_string(further_.back()->number()) + " opens: " + why_another(lanes));
   if (!idle_look_.active()) idle_look_.start(kIdleLookMs, kIdleLookMs);
   further_.back()->start_soon();
 }
 
-// Its own for each lane; and none under which others, who share it, already move bulk.
-unsigned Lanes::free_number(const ssh::ChainUser& user, ParallelFrom from, ssh::ChainObserver& observer) const {
+std::vector<ssh::Session*> Lanes::awaited() const {
+  std::vector<ssh::Session*> sessions;
+  if (ssh::Chain* chain = owner_.lane_0()) sessions.push_back(chain->target());
+  for (const auto& lane : further_) sessions.push_back(lane->chain().target());
+  std::erase_if(sessions, [](const ssh::Session* each) { return each == nullptr || !each->answer_awaited(); });
+  return sessions;
+}
+
+// A client that gets no answer is the first to notice that a session is dead: a network that has changed says nothing.
+void Lanes::look_after_openings() {
+  const std::vector<ssh::Session*> sessions = awaited();
+  if (sessions.empty() || --opening_looks_left_ < 0) return opening_look_.stop();
+  for (ssh::Session* session : sessions) session->ping_if_awaited();
+  leave_stalled();
+}
+
+// Its clients need not wait for what the keepalive finds in its own time, if there is another lane to be had.
+void Lanes::leave_stalled() {
+  std::vector<ssh::Session*> sessions = awaited();
+  std::erase_if(sessions, [](const ssh::Session* each) { return !each->stalled(); });
+  if (sessions.empty()) return;
+  ssh::Chain* chain = owner_.lane_0();
+  if (chain == nullptr) return;
+  const std::vector<Lane> lanes = facts(*chain);
+  const LaneChoice choice = choose_lane(lanes, kLimits, ask(*chain));
+  if (choice.open) open(*chain, lanes);
+  if (!choice.lane || lanes[*choice.lane].stalled) return;
+  for (const ssh::Session* session : sessions) owner_.lane_stalls(*session);
+  owner_.lanes_changed();
+}
+
+std::unique_ptr<ssh::Chain> Lanes::successor() {
+  const auto found = std::find_if(further_.begin(), further_.end(), [](const auto& lane) {
+    return lane->chain().ready() && !lane->chain().stalled();
+  });
+  if (found == further_.end()) return nullptr;
+  std::unique_ptr<ssh::Chain> chain = (*found)->give_chain();
+  loop_.retire(std::move(*found));
+  further_.erase(found);
+  return chain;
+}
+
+// Its own for each lane; and none under which others, who share it, already move bulk or wait in vain.
+unsigned Lanes::free_number(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const {
   unsigned number = 1;
   for (; number < kLastNumber; ++number) {
-    const bool taken = std::any_of(further_.begin(), further_.end(),
+    const bool taken = number == chain.lane_number() ||
+                       std::any_of(further_.begin(), further_.end(),
                                    [number](const auto& lane) { return lane->number() == number; });
     if (taken) continue;
-    if (!ssh::Chain(loop_, hops_, profile_.hops, user, {number, from}, observer).would_meet_bulk()) break;
+    if (!ssh::Chain(loop_, hops_, profile_.hops, chain.user(), {number, from}, observer).would_be_slow()) break;
   }
   return number;
 }
@@ -151,6 +209,7 @@ void Lanes::without_waiting(const std::function<void()>& asks) {
 
 // Patience is that of the first who waits: one lane after the other may fill up before it is his turn.
 void Lanes::lane_ready() {
+  leave_stalled();
   if (!owner_.lanes_changed()) patience_.stop();
 }
 
@@ -176,7 +235,9 @@ void Lanes::close_idle() {
     else if (lane->empty_since_ms == 0)
       lane->empty_since_ms = now;
   }
-  std::vector<std::size_t> idle = lanes_to_close(facts({}), kLimits);
+  std::vector<Lane> lanes{Lane{}};
+  for (const auto& lane : further_) lanes.push_back(lane->fact(now));
+  const std::vector<std::size_t> idle = lanes_to_close(lanes, kLimits);
   for (auto number = idle.rbegin(); number != idle.rend(); ++number) {
     const auto at = further_.begin() + static_cast<std::ptrdiff_t>(*number - 1);
     log_.info(profile_.name, "lane " + std::to_string((*at)->number()) + " closes: nobody has used it for a while");

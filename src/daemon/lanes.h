@@ -22,6 +22,10 @@ namespace tunneld::daemon {
 class LaneOwner {
  public:
   virtual ~LaneOwner() = default;
+  // The chain; null unless it is ready.
+  virtual ssh::Chain* lane_0() = 0;
+  // Clients that wait for an answer in this session are to ask again.
+  virtual void lane_stalls(const ssh::Session& session) = 0;
   // Who was told to wait may ask again. True when some still wait.
   virtual bool lanes_changed() = 0;
 };
@@ -32,24 +36,29 @@ class Lanes {
   Lanes(loop::Loop& loop, ssh::HopGraph& hops, Log& log, const Profile& profile, LaneOwner& owner);
   ~Lanes();
 
-  // The session for one more client. `chain` is lane 0, and ready; `user` is its user. Null: wait for lanes_changed(),
-  // which comes when a lane is ready or has failed, or when somebody has waited long enough.
-  ssh::Session* choose(ssh::Chain& chain, const ssh::ChainUser& user);
+  // The session for one more client. Null: wait until there is a lane 0, or for lanes_changed(), which comes when a lane is
+  // ready or has failed, or when somebody has waited long enough.
+  ssh::Session* choose();
+  // Lane 0 is lost: the first of the others that stands and answers, to take its place. Null: there is none.
+  std::unique_ptr<ssh::Chain> successor();
   // While `asks` runs nobody is told to wait: those who ask have waited already.
   void without_waiting(const std::function<void()>& asks);
   // All but lane 0, at once.
   void close();
   // No chain that starts from now on shares the sessions of these lanes.
   void detach();
-  // How many further sessions to this hop of the chain stand.
+  // How many sessions to this hop stand beside that of `chain`, lane 0.
   std::size_t further_sessions(const ssh::Chain& chain, std::size_t hop) const;
 
  private:
   class Further;
-  std::vector<Lane> facts(const Lane& lane_0) const;
+  std::vector<Lane> facts(const ssh::Chain& chain) const;
   LaneAsk ask(const ssh::Chain& chain) const;
-  void open(const ssh::Chain& chain, const ssh::ChainUser& user, const char* reason);
-  unsigned free_number(const ssh::ChainUser& user, ParallelFrom from, ssh::ChainObserver& observer) const;
+  void open(const ssh::Chain& chain, const std::vector<Lane>& lanes);
+  unsigned free_number(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const;
+  std::vector<ssh::Session*> awaited() const;
+  void look_after_openings();
+  void leave_stalled();
   void lane_ready();
   void lane_ended(Further& lane, const Error& error);
   void close_idle();
@@ -64,6 +73,8 @@ class Lanes {
   bool out_of_patience_ = false;
   loop::Timer patience_;
   loop::Timer idle_look_;
+  loop::Timer opening_look_;
+  int opening_looks_left_ = 0;
 };
 
 }  // namespace tunneld::daemon

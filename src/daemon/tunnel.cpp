@@ -197,9 +197,9 @@ void Tunnel::dial() {
   // What still stands of the chain that has failed is held until the new one has taken its own places in it.
   drop_former();
   former_ = std::move(chain_);
-  chain_user_ = {profile_.name, caller_.home, caller_.agent_path};
-  chain_ = std::make_unique<ssh::Chain>(services_.loop, services_.hops, profile_.hops, chain_user_, ssh::LaneRoute{},
-                                        static_cast<ssh::ChainObserver&>(*this));
+  chain_ = std::make_unique<ssh::Chain>(services_.loop, services_.hops, profile_.hops,
+                                        ssh::ChainUser{profile_.name, caller_.home, caller_.agent_path},
+                                        ssh::LaneRoute{}, static_cast<ssh::ChainObserver&>(*this));
   chain_->start();
 }
 
@@ -305,12 +305,23 @@ void Tunnel::chain_ready() {
 void Tunnel::chain_failed(const Error& error) {
   heals_ = error_info(error.code).heals;
   if (ready_since_ms_ != 0 && services_.loop.precise_now_ms() - ready_since_ms_ >= kStableMs) backoff_.reset();
-  ready_since_ms_ = 0;
   note_error(error);
+  if (heals_)
+    if (std::unique_ptr<ssh::Chain> lane = lanes_.successor()) return go_on_in(std::move(lane));
+  ready_since_ms_ = 0;
   end_service();  // first: who waits again is a reason to dial
   drop_former();
   if (failing_since_ms_ == 0) failing_since_ms_ = services_.loop.precise_now_ms();
   event(TunnelEvent::chain_failed);
+}
+
+// The session that is lost has told its own clients; those of other lanes are none the worse.
+void Tunnel::go_on_in(std::unique_ptr<ssh::Chain> lane) {
+  services_.log.info(profile_.name, "lane " + std::to_string(lane->lane_number()) + " takes the place of the chain");
+  lane->report_to(*this);
+  chain_->stop(ssh::AfterUse::close);
+  services_.loop.retire(std::exchange(chain_, std::move(lane)));
+  lanes_changed();
 }
 
 bool Tunnel::forward_admits(forward::LocalForward& forward, const forward::Accepted& client) {
@@ -341,8 +352,8 @@ void Tunnel::note_client_error(Error error) {
   services_.log.warn(profile_.name, std::string(error_info(error.code).name) + ": " + error.message);
 }
 
-ssh::Session* Tunnel::forward_session() {
-  return chain_ && chain_->ready() ? lanes_.choose(*chain_, chain_user_) : nullptr;
+void Tunnel::lane_stalls(const ssh::Session& session) {
+  for (const auto& forward : forwards_) forward->leave_session(session);
 }
 
 bool Tunnel::lanes_changed() {

@@ -112,12 +112,14 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   void chain_failed(const Error& error) override;
 
   bool forward_admits(forward::LocalForward& forward, const forward::Accepted& client) override;
-  ssh::Session* forward_session() override;
+  ssh::Session* forward_session() override { return lanes_.choose(); }
   void forward_holds(forward::LocalForward& forward) override;
   void forward_client_began(forward::LocalForward& forward) override;
   void forward_client_ended(forward::LocalForward& forward) override;
   void forward_error(forward::LocalForward& forward, Error error) override;
 
+  ssh::Chain* lane_0() override { return chain_ && chain_->ready() ? chain_.get() : nullptr; }
+  void lane_stalls(const ssh::Session& session) override;
   bool lanes_changed() override;
 
   TunnelContext context() const;
@@ -126,6 +128,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   void bind();
   void dial();
   void drop_former();
+  void go_on_in(std::unique_ptr<ssh::Chain> lane);
   void end_service();
   void drop_chain();
   void schedule_retry(std::uint64_t delay_ms);
@@ -146,7 +149,6 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::vector<std::unique_ptr<forward::LocalForward>> forwards_;
   std::unique_ptr<ssh::Chain> chain_;
   std::unique_ptr<ssh::Chain> former_;  // has failed, and holds hops for chain_ to join
-  ssh::ChainUser chain_user_;  // its lanes log in as it has
   Lanes lanes_;
   Backoff backoff_;
   bool heals_ = true;  // of the chain's last failure

@@ -43,6 +43,9 @@ class Client : private ssh::RelayOwner {
 
   // From the session that it waits for, if the server has not answered yet: it is held again. False otherwise.
   bool leave_session();
+  bool waits_in(const ssh::Session& session) const {
+    return relay_ && relay_->session() == &session && relay_->unanswered();
+  }
   // All that is left to do for it is to deliver what the target has sent.
   bool needs_no_session() const { return relay_ && relay_->needs_no_session(); }
 

@@ -83,6 +83,14 @@ void LocalForward::end_service() {
   }
 }
 
+void LocalForward::leave_session(const ssh::Session& session) {
+  std::vector<Client*> waiting;
+  for (const auto& [key, client] : clients_)
+    if (client->waits_in(session)) waiting.push_back(client.get());
+  for (Client* client : waiting)
+    if (clients_.contains(client)) client->leave_session();
+}
+
 void LocalForward::reset_clients() {
   while (!clients_.empty()) {
     Client& client = *clients_.begin()->second;

@@ -56,6 +56,8 @@ class LocalForward : private ClientOwner {
   void serve_held();
   // The session ends: clients whose connection stands are reset, those that wait for the target's answer are held again.
   void end_service();
+  // Clients that wait for the target's answer in this session are held again.
+  void leave_session(const ssh::Session& session);
   void reset_clients();
 
   const Forward& forward() const { return forward_; }

@@ -22,7 +22,7 @@ Chain::Chain(loop::Loop& loop, HopGraph& graph, const std::vector<Host>& hosts, 
       hosts_(hosts),
       user_(std::move(user)),
       lane_(lane),
-      observer_(observer),
+      observer_(&observer),
       judgement_(loop, [this] { judge_silence(); }),
       self_(std::make_shared<Chain*>(this)) {}
 
@@ -41,12 +41,13 @@ HopLikeness Chain::likeness_at(std::size_t index) const {
   return likeness_of(hosts_[index], user_.home, user_.agent_path, parallel ? lane_.number : 0);
 }
 
-bool Chain::would_meet_bulk() const {
+bool Chain::would_be_slow() const {
   const SharedHop* hop = nullptr;
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     hop = graph_.peek(hop, likeness_at(i));
     if (hop == nullptr) return false;
-    if (const Session* session = hop->hop().session(); session != nullptr && session->carries_bulk()) return true;
+    const Session* session = hop->hop().session();
+    if (session != nullptr && (session->carries_bulk() || session->stalled())) return true;
   }
   return false;
 }
@@ -60,6 +61,13 @@ bool Chain::carries_bulk() const {
   for (std::size_t i = 0; i < hops_.size(); ++i)
     if (hop_carries_bulk(i)) return true;
   return false;
+}
+
+bool Chain::stalled() const {
+  return std::any_of(hops_.begin(), hops_.end(), [](const SharedHop* each) {
+    const Session* session = each->hop().session();
+    return session != nullptr && session->stalled();
+  });
 }
 
 bool Chain::login_needs_person() const {
@@ -105,16 +113,16 @@ std::size_t Chain::index_of(const Hop& hop) const {
 
 void Chain::hop_progress(Hop& hop, const HopProgress& progress) {
   const std::size_t index = index_of(hop);
-  if (!stopped_) observer_.chain_progress(static_cast<int>(index) + 1, hosts_[index], progress);
+  if (!stopped_) observer_->chain_progress(static_cast<int>(index) + 1, hosts_[index], progress);
 }
 
 void Chain::hop_state_changed(Hop& hop, HopState from, const char* reason) {
   const std::size_t index = index_of(hop);
-  observer_.chain_hop_changed(static_cast<int>(index) + 1, hosts_[index], from, hop.state(), reason);
+  observer_->chain_hop_changed(static_cast<int>(index) + 1, hosts_[index], from, hop.state(), reason);
 }
 
 bool Chain::hop_asks(Hop& hop, const std::string& text, const HostKey& key) {
-  return !stopped_ && !failed_ && observer_.chain_asks(hosts_[index_of(hop)], text, key);
+  return !stopped_ && !failed_ && observer_->chain_asks(hosts_[index_of(hop)], text, key);
 }
 
 void Chain::hop_ready(Hop& hop) {
@@ -123,7 +131,7 @@ void Chain::hop_ready(Hop& hop) {
   // The next hop's channel is asked for at once, in the same turn in which this one let us in.
   if (hops_.size() < hosts_.size()) return take_next_hop();
   ready_ = true;
-  observer_.chain_ready();
+  observer_->chain_ready();
 }
 
 // A hop that goes takes those behind it along, and they may notice first: who is guilty is decided when all
@@ -157,7 +165,7 @@ void Chain::conclude() {
   const bool may_be_gone = index > 0 && error.code == ErrorCode::connect_timeout &&
                            !heard_within(index - 1, hosts_[index].connect_timeout);
   let_go_from(may_be_gone ? 0 : index, AfterUse::close);
-  observer_.chain_failed(error);
+  observer_->chain_failed(error);
 }
 
 bool Chain::heard_within(std::size_t index, Milliseconds time) const {

@@ -62,18 +62,23 @@ class Chain : private HopUser {
   // Nobody will answer the question that chain_asks() put: it goes on to whoever else can be asked.
   void withdraw_question();
 
-  // Before start(): another's bulk stream goes through a session that it would share.
-  bool would_meet_bulk() const;
+  // Before start(): a session that it would share carries another's bulk stream, or is stalled.
+  bool would_be_slow() const;
+  // From now on the news is for this one.
+  void report_to(ChainObserver& observer) { observer_ = &observer; }
 
   bool ready() const { return ready_; }
   // Whether its session to this hop carries a bulk stream, this chain's or another's.
   bool hop_carries_bulk(std::size_t index) const;
   bool carries_bulk() const;  // one of them does
+  bool stalled() const;       // one of them is, or several
   // A further lane to its target would bother a person.
   bool login_needs_person() const;
   // The session to the target; null unless ready.
   Session* target() { return ready_ ? hops_.back()->hop().session() : nullptr; }
   std::size_t channels() const { return ready_ ? hops_.back()->hop().session()->channel_count() : 0; }  // in it
+  const ChainUser& user() const { return user_; }
+  unsigned lane_number() const { return lane_.number; }
   // Null while the hops before this one are not ready.
   const SharedHop* hop(std::size_t index) const { return index < hops_.size() ? hops_[index] : nullptr; }
 
@@ -99,7 +104,7 @@ class Chain : private HopUser {
   const std::vector<Host>& hosts_;
   const ChainUser user_;
   const LaneRoute lane_;
-  ChainObserver& observer_;
+  ChainObserver* observer_;
   std::vector<SharedHop*> hops_;  // as far as it has come
   bool ready_ = false;
   bool stopped_ = false;

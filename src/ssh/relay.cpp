@@ -54,7 +54,7 @@ void Relay::abort(bool reset) {
 }
 
 UniqueFd Relay::take_back() {
-  if (opened_ || bytes_down_ != 0 || state_.over) return {};
+  if (!unanswered()) return {};
   state_.over = true;
   if (channel_ != nullptr) {
     const Session::Use use(*session_);

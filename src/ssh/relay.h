@@ -38,6 +38,8 @@ class Relay : public ChannelUser {
   void abort(bool reset);
   // The descriptor, if the server has not answered yet: as relay_unserved(), but asked for.
   UniqueFd take_back();
+  bool unanswered() const { return !opened_ && bytes_down_ == 0 && !state_.over; }
+  const Session* session() const { return session_; }  // null before open()
   // The server has sent everything and closed: what we have of it needs no session to reach the local side.
   bool needs_no_session() const { return !state_.over && state_.remote_closed && channel_ == nullptr; }
 

@@ -15,6 +15,11 @@ constexpr int kReadsPerTurn = 64;
 // So long silent, and for two round trips: the server is done with the log-in, and nobody waits for an answer.
 constexpr std::uint64_t kQuietMs = 100;
 constexpr std::uint64_t kPingAnywayMs = 1000;
+// How long an answer is awaited in silence before a ping tells a slow target from a dead session.
+constexpr std::uint64_t kAwaitedMs = 1000;
+// An unanswered ping: a server that is busy, or a packet that is sent again, has taken less.
+constexpr std::uint64_t kStalledMs = 2000;
+constexpr std::uint64_t kStalledRoundTrips = 3;
 constexpr std::uint32_t kFirstChannelNumber = 43;  // session.c: FIRST_CHANNEL, and the counter is raised before use
 
 HostKey host_key_of(ssh_session session) {
@@ -202,6 +207,16 @@ void Session::ping() {
   ping_packets_ = core_->raw_bytes.in_packets;
   ping_sent_us_ = loop_.precise_now_us();
   ssh_send_keepalive(core_->session);
+}
+
+void Session::ping_if_awaited() {
+  if (answer_awaited() && loop_.precise_now_ms() >= last_heard_ms_ + kAwaitedMs) ping();
+}
+
+bool Session::stalled() const {
+  const std::uint64_t sent_ms = ping_sent_us_ / 1000;
+  if (!pinging_ || last_heard_ms_ >= sent_ms) return false;
+  return loop_.precise_now_ms() >= sent_ms + std::max(kStalledMs, kStalledRoundTrips * shortest_rtt_us_ / 1000);
 }
 
 void Session::settle_ping() {

@@ -84,6 +84,11 @@ class Session {
   // Asks the server for a sign of life (a global request that it must refuse). Nothing happens while one is under way.
   void ping();
   std::uint64_t last_heard_ms() const { return last_heard_ms_; }
+  // The same, if a user of a channel waits for the server's answer, and nothing was heard for a while.
+  void ping_if_awaited();
+  // A ping has been without an answer, or anything else, for so long that this is no hiccup. It may come back.
+  bool stalled() const;
+  bool answer_awaited() const { return !opening_.empty(); }
   // The shortest of its pings and of the openings of its channels, which may have waited behind a bulk stream or for
   // a target far away; 0 when there was none.
   std::uint64_t shortest_rtt_us() const { return shortest_rtt_us_; }

@@ -2,6 +2,7 @@
 import signal
 import socket
 import threading
+import time
 from contextlib import ExitStack
 from typing import Sequence
 
@@ -17,6 +18,8 @@ from support.wait import Stopwatch, wait_until
 
 PATIENCE_SECONDS = 2  # how long a client waits for a lane
 AT_ONCE_SECONDS = 1  # enough for a log-in on loopback, and less than the patience
+STALL_SECONDS = 3  # a second in silence, and two without an answer to a ping
+STALL_LOOK_SECONDS = 1  # how often sessions are looked at in which clients wait
 IDLE_SECONDS = 60
 LOOK_SECONDS = 5  # how often idle lanes are looked for
 CROWDED, FULL = 192, 256  # channels of a lane
@@ -325,6 +328,79 @@ def test_a_lane_that_is_lost_takes_only_its_own_clients_along(lab: Lab) -> None:
         assert lanes(tunnel) == [1] and logins(server) == [2], "as after one that could not be opened"
         assert not stream.end
     assert tunnel.status()["reconnects"] == 0
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("length", [1, 2])
+def test_when_the_chain_is_lost_a_lane_takes_its_place_and_keeps_its_clients(lab: Lab, length: int) -> None:
+    hops = lab.chain(length)
+    tunnel = profile(lab, hops)
+    (first,) = children_of(hops[-1].pid)
+    with BulkStream(tunnel) as stream, client_of_a_lane(tunnel) as client:
+        send_signal(first, signal.SIGKILL)
+        wait_until(lambda: stream.end == "reset", patience(1), "the chain's own client is reset")
+        assert_talks(client)
+        status = tunnel.status()
+        assert status["state"] == "up" and status["reconnects"] == 0
+        assert status["last_error"]["code"] == "E-SESSION-LOST"
+        assert lanes(tunnel) == [1] * length
+        assert_echoes(tunnel, "echo")
+        with BulkStream(tunnel), client_of_a_lane(tunnel) as another:
+            assert lanes(tunnel) == [2] * length
+            assert_talks(client)
+            assert_talks(another)
+    lab.tunneld.ok("down", "demo")
+    assert_all_closed(hops)
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("number", [1, 2])
+def test_who_connects_after_the_network_has_changed_is_served_by_a_session_that_answers(lab: Lab, number: int) -> None:
+    hops = lab.chain(2)
+    relay = lab.relay_before(hops[number - 1])
+    tunnel = profile(lab, hops)
+    with talking_client(tunnel, "echo") as staying:
+        relay.strand()
+        assert STALL_SECONDS - 1 < seconds_of_echo(tunnel) < patience(STALL_SECONDS + 2 * STALL_LOOK_SECONDS)
+        assert seconds_of_echo(tunnel) < patience(AT_ONCE_SECONDS)
+        assert tunnel.status()["state"] == "up"
+        relay.strand(False)
+        assert_talks(staying)
+    assert tunnel.status()["reconnects"] == 0
+    assert "those there do not answer" in lab.tunneld.log()
+    wait_until(lambda: lanes(tunnel) == [2, 2], patience(1), "both stand")
+
+
+@pytest.mark.sanitized
+def test_a_session_that_never_answers_again_is_followed_by_the_lane_and_only_its_own_clients_are_reset(lab: Lab) -> None:
+    server = lab.sshd()
+    lab.hosts["bastion"] |= {"server_alive_interval": "4s", "server_alive_count_max": 3}
+    relay = lab.relay_before(server)
+    tunnel = profile(lab, [server])
+    with talking_client(tunnel, "echo") as old:
+        relay.strand()
+        with talking_client(tunnel, "echo") as new:
+            assert ends_with(old, patience(15)) == "reset"
+            assert_talks(new)
+            status = tunnel.status()
+            assert (status["state"], status["reconnects"]) == ("up", 0)
+            assert status["last_error"]["code"] == "E-KEEPALIVE-TIMEOUT"
+            assert logins(server) == [2]
+            assert_echoes(tunnel, "echo")
+
+
+def test_a_slow_target_is_no_reason_for_another_session(lab: Lab) -> None:
+    """The server does not answer the opening, and is alive."""
+    server = lab.sshd()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as slow, socket.socket() as filler:
+        filler.connect(slow.getsockname())  # its queue is full: it takes one more than it was told
+        tunnel = lab.profile("demo", [server], {"slow": f"127.0.0.1:{slow.getsockname()[1]}", "echo": lab.target(targets.echo)})
+        tunnel.up()
+        with tunnel.connect("slow"):
+            time.sleep(STALL_SECONDS + 2 * STALL_LOOK_SECONDS)
+            assert_echoes(tunnel, "echo")
+    assert lanes(tunnel) == [1] and logins(server) == [1]
+    assert " opens: " not in lab.tunneld.log()
 
 
 @pytest.mark.limit(120)

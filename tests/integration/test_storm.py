@@ -35,7 +35,7 @@ class Storm:
         options = ("MaxStartups 200", "MaxSessions 500")
         self.hops = [lab.sshd(name, options) for name in "abc"]
         for host in lab.hosts.values():
-            host |= {"server_alive_interval": "1s", "server_alive_count_max": 2, "connect_timeout": "3s"}
+            host |= {"server_alive_interval": "2s", "server_alive_count_max": 3, "connect_timeout": "3s"}
         self.relay: FaultyRelay = lab.relay_before(self.hops[0])
         forwards = {
             "echo": lab.target(targets.echo),
@@ -62,6 +62,7 @@ class Storm:
         for thread in self.threads:
             thread.join()
         self.relay.blackhole(False)
+        self.relay.strand(False)
         self.relay.refuse(False)
         self.relay.stall_new(False)
         self.relay.delay(0)
@@ -150,6 +151,7 @@ class Storm:
             "halt": halt,
             "cut": self.relay.cut,
             "blackhole": for_a_while(self.relay.blackhole),
+            "strand": for_a_while(self.relay.strand),
             "refuse": for_a_while(self.relay.refuse),
             "stall": for_a_while(self.relay.stall_new),
             "delay": for_a_while(lambda on: self.relay.delay(0.03 if on else 0)),

@@ -36,6 +36,7 @@ class FaultyRelay:
         self._accepting: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
         self._open = {UP: asyncio.Event(), DOWN: asyncio.Event()}
+        self._gates: set[asyncio.Event] = set()  # of connections
         self._admitting = asyncio.Event()
         for gate in (*self._open.values(), self._admitting):
             gate.set()
@@ -58,6 +59,15 @@ class FaultyRelay:
         def switch() -> None:
             for direction in directions:
                 (self._open[direction].clear if on else self._open[direction].set)()
+
+        self._call(switch)
+
+    def strand(self, on: bool = True) -> None:
+        """Nothing passes any more in connections that stand, as after a change of the network; new ones go through."""
+
+        def switch() -> None:
+            for gate in self._gates:
+                (gate.clear if on else gate.set)()
 
         self._call(switch)
 
@@ -148,13 +158,16 @@ class FaultyRelay:
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sockets.add(server)
         pumps: list[asyncio.Task[None]] = []
+        gate = asyncio.Event()
+        gate.set()
+        self._gates.add(gate)
         try:
             await self._admitting.wait()
             await self._open[UP].wait()
             await self._loop.sock_connect(server, self.server)
             pumps = [
-                self._loop.create_task(self._pump(client, server, UP)),
-                self._loop.create_task(self._pump(server, client, DOWN)),
+                self._loop.create_task(self._pump(client, server, UP, gate)),
+                self._loop.create_task(self._pump(server, client, DOWN, gate)),
             ]
             await asyncio.gather(*pumps)
             for each in (client, server):
@@ -165,13 +178,18 @@ class FaultyRelay:
                 pump.cancel()
             self._drop(client)
             self._drop(server)
+        finally:
+            self._gates.discard(gate)
 
-    async def _pump(self, source: socket.socket, sink: socket.socket, direction: str) -> None:
+    async def _pump(
+        self, source: socket.socket, sink: socket.socket, direction: str, gate: asyncio.Event
+    ) -> None:
         chunks: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(self._queue_chunks)
-        sender = self._loop.create_task(self._send(chunks, sink, direction))
+        sender = self._loop.create_task(self._send(chunks, sink, direction, gate))
         try:
             while True:
                 await self._open[direction].wait()
+                await gate.wait()
                 chunk = await self._until_failed(self._loop.sock_recv(source, CHUNK_BYTES), sender)
                 await self._until_failed(
                     chunks.put((time.monotonic() + self.delay_seconds[direction], chunk)), sender
@@ -193,13 +211,18 @@ class FaultyRelay:
         return task.result()
 
     async def _send(
-        self, chunks: "asyncio.Queue[tuple[float, bytes]]", sink: socket.socket, direction: str
+        self,
+        chunks: "asyncio.Queue[tuple[float, bytes]]",
+        sink: socket.socket,
+        direction: str,
+        gate: asyncio.Event,
     ) -> None:
         while True:
             due, chunk = await chunks.get()
             if due > time.monotonic():
                 await asyncio.sleep(due - time.monotonic())
             await self._open[direction].wait()
+            await gate.wait()
             if not chunk:
                 sink.shutdown(socket.SHUT_WR)
                 return

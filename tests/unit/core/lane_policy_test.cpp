@@ -20,16 +20,19 @@ constexpr LaneLimits kLimits;
 constexpr std::size_t kCrowded = 192;
 
 Lane quiet(std::size_t channels) {
-  return {LaneState::ready, channels, false, 0};
+  return {.channels = channels};
 }
 Lane bulk(std::size_t channels) {
-  return {LaneState::ready, channels, true, 0};
+  return {.channels = channels, .carries_bulk = true};
+}
+Lane stalled(std::size_t channels) {
+  return {.channels = channels, .stalled = true};
 }
 Lane opening() {
-  return {LaneState::opening, 0, false, 0};
+  return {.state = LaneState::opening};
 }
 Lane idle(std::uint64_t for_ms) {
-  return {LaneState::ready, 0, false, for_ms};
+  return {.idle_ms = for_ms};
 }
 
 LaneChoice takes(std::size_t lane) {
@@ -142,6 +145,21 @@ TEST(ChooseLane, AConnectionThatMayWaitNoLongerGetsALaneWhateverTheyCarry) {
   EXPECT_EQ(choose({bulk(2), quiet(kFull)}, kMayNotWait), takes_and_opens(1));
 }
 
+TEST(ChooseLane, PassesOverAStalledLaneForAnyThatAnswers) {
+  EXPECT_EQ(choose({stalled(0), quiet(100)}), takes(1));
+  EXPECT_EQ(choose({stalled(0), bulk(3)}, kMayNotOpen), takes(1));
+  EXPECT_EQ(choose({quiet(0), stalled(0)}), takes(0));
+}
+
+TEST(ChooseLane, OpensAnotherWhereEveryLaneIsStalledAndTakesWhatThereIs) {
+  EXPECT_EQ(choose({stalled(0)}), takes_and_opens(0));
+  EXPECT_EQ(choose({stalled(0), opening()}), takes(0));
+}
+
+TEST(ChooseLane, TakesAStalledLaneWhereThereIsNoOther) {
+  EXPECT_EQ(choose({stalled(5), stalled(2)}, kMayNotOpen), takes(1));
+}
+
 TEST(ChooseLane, OpensNothingBeforeTheChainIsThere) {
   EXPECT_EQ(choose({}), waits());
   EXPECT_EQ(choose({opening()}), waits());
@@ -194,17 +212,22 @@ TEST(LanesToClose, HoldAnIdleOneThoughAnOuterHopCarriesBulk) {
   EXPECT_EQ(lanes_to_close({bulk(1), shared}, kLimits), (std::vector<std::size_t>{1}));
 }
 
+TEST(ParallelFrom, TheFirstHopWhereLaneZeroIsStalled) {
+  EXPECT_EQ(parallel_from({}, true), ParallelFrom::first_hop);
+  EXPECT_EQ(parallel_from({false, false}, true), ParallelFrom::first_hop);
+}
+
 TEST(ParallelFrom, TheLastHopWhereNoneBeforeItCarriesBulk) {
-  EXPECT_EQ(parallel_from({}), ParallelFrom::last_hop);
-  EXPECT_EQ(parallel_from({true}), ParallelFrom::last_hop);
-  EXPECT_EQ(parallel_from({false, false, false}), ParallelFrom::last_hop);
-  EXPECT_EQ(parallel_from({false, false, true}), ParallelFrom::last_hop);
+  EXPECT_EQ(parallel_from({}, false), ParallelFrom::last_hop);
+  EXPECT_EQ(parallel_from({true}, false), ParallelFrom::last_hop);
+  EXPECT_EQ(parallel_from({false, false, false}, false), ParallelFrom::last_hop);
+  EXPECT_EQ(parallel_from({false, false, true}, false), ParallelFrom::last_hop);
 }
 
 TEST(ParallelFrom, TheFirstHopWhereAnyBeforeTheLastCarriesBulk) {
-  EXPECT_EQ(parallel_from({true, false}), ParallelFrom::first_hop);
-  EXPECT_EQ(parallel_from({true, true, true}), ParallelFrom::first_hop);
-  EXPECT_EQ(parallel_from({false, true, false}), ParallelFrom::first_hop);
+  EXPECT_EQ(parallel_from({true, false}, false), ParallelFrom::first_hop);
+  EXPECT_EQ(parallel_from({true, true, true}, false), ParallelFrom::first_hop);
+  EXPECT_EQ(parallel_from({false, true, false}, false), ParallelFrom::first_hop);
 }
 
 }  // namespace
