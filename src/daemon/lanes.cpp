@@ -41,7 +41,7 @@ class Lanes::Further : private ssh::ChainObserver {
       : lanes_(lanes),
         chain_(std::make_unique<ssh::Chain>(
             lanes.loop_, lanes.hops_, lanes.profile_.hops, lane_0.user(),
-            ssh::LaneRoute{lanes.free_number(lane_0, from, static_cast<ssh::ChainObserver&>(*this)), from},
+            lanes.free_route(lane_0, from, static_cast<ssh::ChainObserver&>(*this)),
             static_cast<ssh::ChainObserver&>(*this))),
         self_(std::make_shared<Further*>(this)) {}
   ~Further() override { *self_ = nullptr; }
@@ -55,7 +55,7 @@ class Lanes::Further : private ssh::ChainObserver {
   Lane fact(std::uint64_t now_ms) const { return fact_of(*chain_, empty_since_ms == 0 ? 0 : now_ms - empty_since_ms); }
   ssh::Chain& chain() { return *chain_; }
   std::unique_ptr<ssh::Chain> give_chain() { return std::move(chain_); }
-  unsigned number() const { return chain_->lane_number(); }
+  unsigned number() const { return chain_->lane().last; }
 
   // Since when it has no channel; 0 as long as it has one.
   std::uint64_t empty_since_ms = 0;
@@ -188,17 +188,21 @@ std::unique_ptr<ssh::Chain> Lanes::successor() {
   return chain;
 }
 
-// Its own for each lane; and none under which others, who share it, already move bulk or wait in vain.
-unsigned Lanes::free_number(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const {
-  unsigned number = 1;
+// With a number of its own, and one under which others, who share it, do not move bulk or wait in vain already.
+ssh::LaneRoute Lanes::free_route(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const {
+  const auto route = [&](unsigned number) {
+    return ssh::LaneRoute{from == ParallelFrom::first_hop ? number : chain.lane().outer, number};
+  };
+  unsigned number = 0;
   for (; number < kLastNumber; ++number) {
-    const bool taken = number == chain.lane_number() ||
-                       std::any_of(further_.begin(), further_.end(),
-                                   [number](const auto& lane) { return lane->number() == number; });
+    const bool taken =
+        chain.lane().uses(number) || std::any_of(further_.begin(), further_.end(), [number](const auto& lane) {
+          return lane->chain().lane().uses(number);
+        });
     if (taken) continue;
-    if (!ssh::Chain(loop_, hops_, profile_.hops, chain.user(), {number, from}, observer).would_be_slow()) break;
+    if (!ssh::Chain(loop_, hops_, profile_.hops, chain.user(), route(number), observer).would_be_slow()) break;
   }
-  return number;
+  return route(number);
 }
 
 void Lanes::without_waiting(const std::function<void()>& asks) {

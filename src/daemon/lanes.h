@@ -55,7 +55,7 @@ class Lanes {
   std::vector<Lane> facts(const ssh::Chain& chain) const;
   LaneAsk ask(const ssh::Chain& chain) const;
   void open(const ssh::Chain& chain, const std::vector<Lane>& lanes);
-  unsigned free_number(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const;
+  ssh::LaneRoute free_route(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const;
   std::vector<ssh::Session*> awaited() const;
   void look_after_openings();
   void leave_stalled();

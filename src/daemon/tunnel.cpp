@@ -317,7 +317,7 @@ void Tunnel::chain_failed(const Error& error) {
 
 // The session that is lost has told its own clients; those of other lanes are none the worse.
 void Tunnel::go_on_in(std::unique_ptr<ssh::Chain> lane) {
-  services_.log.info(profile_.name, "lane " + std::to_string(lane->lane_number()) + " takes the place of the chain");
+  services_.log.info(profile_.name, "lane " + std::to_string(lane->lane().last) + " takes the place of the chain");
   lane->report_to(*this);
   chain_->stop(ssh::AfterUse::close);
   services_.loop.retire(std::exchange(chain_, std::move(lane)));

@@ -37,8 +37,8 @@ void Chain::start() {
 }
 
 HopLikeness Chain::likeness_at(std::size_t index) const {
-  const bool parallel = lane_.from == ParallelFrom::first_hop || index + 1 == hosts_.size();
-  return likeness_of(hosts_[index], user_.home, user_.agent_path, parallel ? lane_.number : 0);
+  const unsigned number = index + 1 == hosts_.size() ? lane_.last : lane_.outer;
+  return likeness_of(hosts_[index], user_.home, user_.agent_path, number);
 }
 
 bool Chain::would_be_slow() const {

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "core/lane_policy.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "ssh/hop.h"
@@ -40,10 +39,11 @@ struct ChainUser {
   std::string agent_path;  // SSH_AUTH_SOCK; may be empty
 };
 
-// Which of parallel sessions to the same hops a chain uses (core/lane_policy.h).
+// Which of parallel sessions a chain uses (core/lane_policy.h), by number: to its last hop, and to all before it.
 struct LaneRoute {
-  unsigned number = 0;
-  ParallelFrom from = ParallelFrom::last_hop;
+  unsigned outer = 0;
+  unsigned last = 0;
+  bool uses(unsigned number) const { return outer == number || last == number; }
 };
 
 class Chain : private HopUser {
@@ -78,7 +78,7 @@ class Chain : private HopUser {
   Session* target() { return ready_ ? hops_.back()->hop().session() : nullptr; }
   std::size_t channels() const { return ready_ ? hops_.back()->hop().session()->channel_count() : 0; }  // in it
   const ChainUser& user() const { return user_; }
-  unsigned lane_number() const { return lane_.number; }
+  const LaneRoute& lane() const { return lane_; }
   // Null while the hops before this one are not ready.
   const SharedHop* hop(std::size_t index) const { return index < hops_.size() ? hops_[index] : nullptr; }
 
