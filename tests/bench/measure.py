@@ -46,6 +46,7 @@ class Row:
 
 
 Medians = dict[str, dict[str, float]]  # by figure, then by tool
+Taken = dict[str, dict[str, list[float]]]  # the same, before
 
 
 def take_turns(
@@ -55,12 +56,23 @@ def take_turns(
     warm_up: bool = True,
 ) -> Medians:
     """`warm_up`: a first round that does not count."""
-    taken: dict[str, dict[str, list[float]]] = {}
-    for turn in range(repetitions + warm_up):
+    taken: Taken = {}
+    if warm_up:
+        add_turns({}, subjects, measure, 1)
+    add_turns(taken, subjects, measure, repetitions)
+    return medians_of(taken)
+
+
+def add_turns(
+    taken: Taken, subjects: Sequence[Subject], measure: Callable[[Subject], dict[str, float]], repetitions: int
+) -> None:
+    for _ in range(repetitions):
         for subject in subjects:
             for figure, value in measure(subject).items():
-                if turn >= warm_up:
-                    taken.setdefault(figure, {}).setdefault(subject.name, []).append(value)
+                taken.setdefault(figure, {}).setdefault(subject.name, []).append(value)
+
+
+def medians_of(taken: Taken) -> Medians:
     return {
         figure: {name: statistics.median(values) for name, values in by_name.items()}
         for figure, by_name in taken.items()

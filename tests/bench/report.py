@@ -14,7 +14,7 @@ TOOLS = ("tunneld", "ssh", "ssh default", "dbclient", "direct")
 HEAD = ["part", "what", *TOOLS, "tunneld / ssh", "/ ssh default", "wanted", "holds", "of"]
 TEXT = f"""# tunneld and OpenSSH's client, side by side
 
-Made by `tests/bench/run`. The tools stand over the same sshd servers on one machine (for throughput over two sets of
+Made by `tests/bench/run`. The tools stand over the same sshd servers on one machine (for throughput over several sets of
 them) and are measured in turn; each figure is the median of as many measurements as the column `of` says (`direct`
 for queries and over a long link: 1). Only the ratios mean something on another machine.
 
