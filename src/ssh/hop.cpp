@@ -207,6 +207,12 @@ void Hop::verify_host_key() {
   }
 }
 
+bool Hop::still_trusted() const {
+  if (state_ != HopState::ready) return true;
+  const HostKeyStatus status = keys_.check(host_key_query(host_, setting_.path), key_).status;
+  return status != HostKeyStatus::revoked && status != HostKeyStatus::changed;
+}
+
 void Hop::handle_unknown_key(const HostKeyVerdict& verdict) {
   // With a known_hosts file that cannot be read, unknown may be changed: only a person may say yes.
   key_problem_ = verdict.problem;

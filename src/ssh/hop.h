@@ -79,6 +79,8 @@ class Hop : private SessionObserver, private TransportOwner {
   const Session* session() const { return session_.get(); }
   // Whoever logs in there again would bother a person.
   bool login_needs_person() const { return needed_person_; }
+  // Its host key has not been revoked, or replaced by another in the files, since it was verified.
+  bool still_trusted() const;
   const Liveness* liveness() const { return liveness_.get(); }
   void probe() {
     if (liveness_) liveness_->probe();

@@ -36,7 +36,10 @@ SharedHop* HopGraph::peek(const SharedHop* before, const HopLikeness& likeness) 
 }
 
 SharedHop& HopGraph::find(SharedHop* before, const HopLikeness& likeness) {
-  if (SharedHop* found = peek(before, likeness)) return *found;
+  if (SharedHop* found = peek(before, likeness)) {
+    if (found->hop().still_trusted()) return *found;
+    found->detach();  // who dials anew is told why
+  }
   hops_.push_back(std::make_unique<SharedHop>(loop_, likeness, before, keys_,
                                               [this](const SharedHop& hop, const std::string& text) {
                                                 log_(description(hop.hop()) + ": " + text);

@@ -39,7 +39,8 @@ Error refused_key_error(const Host& host, const HostKey& key, const HostKeyVerdi
                 (verdict.known_type.empty() ? "" : verdict.known_type + " ") + verdict.known_fingerprint + " (" + place +
                 ", as " + verdict.name + ")";
   error.fix = verdict.file.empty()
-                  ? "somebody may be in the middle; ask who runs it, and if the key is right, put it into host_keys"
+                  ? "a server has a key of each type, and pins must name the " + key.type + " key: ask who runs it, and if this "
+                    "is right, put it into host_keys; if it is not, somebody may be in the middle"
                   : "somebody may be in the middle; ask who runs it, and if the new key is right, accept it with: "
                     "ssh-keygen -R '" + verdict.name + "' -f '" + verdict.file + "'";
   return error;

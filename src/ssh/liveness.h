@@ -24,6 +24,7 @@ class Liveness {
 
  private:
   void check();
+  void look_in(std::uint64_t ms);
 
   loop::Loop& loop_;
   Session& session_;
@@ -31,6 +32,8 @@ class Liveness {
   std::uint64_t period_ms_ = 0;
   std::uint64_t limit_ms_ = 0;
   std::uint64_t probed_at_ms_ = 0;  // 0: it is not probed
+  std::uint64_t due_ms_ = 0;        // of the next look
+  std::uint64_t excused_at_ms_ = 0;  // silence before is our own fault
   loop::Timer timer_;
 };
 

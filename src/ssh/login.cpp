@@ -62,6 +62,7 @@ int Login::step(ssh_session session) {
     if (rc == SSH_AUTH_AGAIN || rc == SSH_AUTH_SUCCESS) return rc;
     if ((ssh_get_status(session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) {
       note_refused(attempt);
+      next_attempt();
       return SSH_AUTH_ERROR;
     }
     if (rc == SSH_AUTH_PARTIAL)
@@ -75,7 +76,6 @@ int Login::step(ssh_session session) {
 
 void Login::next_attempt() {
   ++current_;
-  in_flight_ = false;
 }
 
 int Login::try_key(ssh_session session, const Identity& identity) {
@@ -188,7 +188,9 @@ std::string Login::method() const {
   return "";
 }
 
-Error Login::refusal(ssh_session session, const std::string& text) const {
+Error Login::refusal(ssh_session session, const std::string& text) {
+  // The server has had enough in the middle of an attempt.
+  if (session == nullptr && current_ < attempts_.size()) note_refused(attempts_[current_]);
   const std::string server = host_and_port(host_.hostname, host_.port);
   const std::string methods = session != nullptr ? method_names(ssh_userauth_list(session, nullptr)) : "";
   Error error;
@@ -206,6 +208,9 @@ Error Login::refusal(ssh_session session, const std::string& text) const {
   error.cause = join(parts, "; ");
   if (partial_)
     error.fix = "this version logs in with keys only; ask for an account there that needs no second factor";
+  else if (text.find("Too many authentication failures") != std::string::npos)
+    error.fix = "set identity_file for this host to the right key, and identities_only: true, so that no others are tried "
+                "(the server lets one try only so many)";
   else if (refused_.empty() && !host_.identity_files.empty())
     error.fix = "mend what is said of the key, or set another identity_file for this host, or add one to your ssh-agent (ssh-add)";
   else if (refused_.empty())

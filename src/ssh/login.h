@@ -31,7 +31,7 @@ class Login : public LoginSteps {
   // What let us in, or is being tried: "publickey, ~/.ssh/id_work", "publickey, agent".
   std::string method() const;
   // The error for a log-in that ended in SSH_AUTH_DENIED or in the end of the session (`session` null, `text` says how).
-  Error refusal(ssh_session session, const std::string& text) const;
+  Error refusal(ssh_session session, const std::string& text);
 
  private:
   struct Attempt {
@@ -53,8 +53,6 @@ class Login : public LoginSteps {
   std::string agent_path_;
   std::vector<Attempt> attempts_;
   std::size_t current_ = 0;
-  bool in_flight_ = false;          // the current attempt has been begun
-  std::uint64_t packets_before_ = 0;
   bool settling_extensions_ = false;  // see try_key
   bool extensions_settled_ = false;
   bool partial_ = false;            // a key was accepted, and the server wants more

@@ -17,20 +17,24 @@ std::string without_padding(std::string_view pin) {
   return std::string(pin);
 }
 
+// From the key itself: what the server side of the contract put beside it is for display.
+bool is_pinned(const std::vector<std::string>& pins, const std::string& blob_base64) {
+  const std::string fingerprint = fingerprint_sha256(blob_base64);
+  return !fingerprint.empty() && std::any_of(pins.begin(), pins.end(), [&fingerprint](const std::string& pin) {
+    return without_padding(pin) == fingerprint;
+  });
+}
+
 HostKeyVerdict check_pins(HostKeyVerdict verdict, const std::vector<std::string>& pins, const HostKey& key) {
-  // From the key itself: what the server side of the contract put beside it is for display.
-  const std::string fingerprint = fingerprint_sha256(key.blob_base64);
-  verdict.status = HostKeyStatus::changed;
-  for (const std::string& text : pins) {
-    const std::string pin = without_padding(text);
-    if (!fingerprint.empty() && pin == fingerprint) {
-      verdict.status = HostKeyStatus::pinned;
-      verdict.known_type = key.type;
-      verdict.known_fingerprint = pin;
-      return verdict;
-    }
-    verdict.known_fingerprint += (verdict.known_fingerprint.empty() ? "" : ", ") + pin;
+  if (is_pinned(pins, key.blob_base64)) {
+    verdict.status = HostKeyStatus::pinned;
+    verdict.known_type = key.type;
+    verdict.known_fingerprint = fingerprint_sha256(key.blob_base64);
+    return verdict;
   }
+  verdict.status = HostKeyStatus::changed;
+  for (const std::string& pin : pins)
+    verdict.known_fingerprint += (verdict.known_fingerprint.empty() ? "" : ", ") + without_padding(pin);
   return verdict;
 }
 
@@ -116,6 +120,9 @@ std::vector<std::string> HostKeys::known_types(const HostKeyQuery& query) {
     const std::vector<Found> plain = find(names.plain, NameKind::plain, Marker::none, false);
     found.insert(found.end(), plain.begin(), plain.end());
   }
+  // A line of a key that is not pinned must not make the server show that one.
+  if (!query.pins.empty())
+    std::erase_if(found, [&query](const Found& line) { return !is_pinned(query.pins, line.key->blob_base64); });
   std::vector<std::string> types;
   for (const Found& line : found)
     if (std::find(types.begin(), types.end(), line.key->type) == types.end()) types.push_back(line.key->type);

@@ -170,6 +170,18 @@ def test_a_revoked_key_is_refused_even_when_it_is_pinned_or_known(lab: Lab, name
     assert_works_after_mending(lab, tunnel, pid)
 
 
+def test_a_session_whose_key_was_revoked_meanwhile_is_shared_with_nobody_more(lab: Lab) -> None:
+    hops, tunnel = unpinned(lab, 1, strict_host_key_checking="yes")
+    later = lab.profile("later", hops, {"echo": lab.target(targets.echo)})
+    line = hops[0].known_hosts_line()
+    known_hosts(lab).write_text(line)
+    tunnel.up()
+    known_hosts(lab).write_text(line + "@revoked " + line)
+    outcome = later.fails(REFUSED)
+    assert_error(outcome, "E-HOST-KEY-REVOKED", f"{known_hosts(lab)}:2", hop=1, of=1, profile="later")
+    assert_echoes(tunnel)
+
+
 def test_hashed_names_of_earlier_ssh_use_count(lab: Lab) -> None:
     hops, tunnel = unpinned(lab, 1, strict_host_key_checking="yes")
     known_hosts(lab).write_text(hops[0].known_hosts_line())

@@ -27,6 +27,18 @@ def test_a_key_that_is_not_accepted(lab: Lab, number: int) -> None:
     assert_works_after_mending(lab, tunnel, pid)
 
 
+def test_a_server_that_has_enough_of_the_agents_many_keys(lab: Lab) -> None:
+    server = lab.sshd(options=["MaxAuthTries 3"])
+    agent = lab.agent(*(lab.key(f"other{number}") for number in range(5)))
+    del lab.hosts["bastion"]["identities_only"]
+    lab.hosts["bastion"] |= {"identity_agent": str(agent.socket)}
+    del lab.hosts["bastion"]["identity_file"]
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
+    outcome = tunnel.fails(AUTH_FAILED)
+    assert_error(outcome, "E-AUTH-REFUSED", "Too many authentication failures", "offered: agent (", hop=1, of=1)
+    assert "identities_only: true" in outcome.err and "no key could be offered" not in outcome.err, outcome
+
+
 def test_a_server_that_offers_only_passwords(lab: Lab) -> None:
     server = lab.sshd(options=["PasswordAuthentication yes", "PubkeyAuthentication no"])
     tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})

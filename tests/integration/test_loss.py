@@ -15,7 +15,7 @@ from support.preload import Sleeps
 from support.process import send_signal
 from support.scale import patience, scaled
 from support.stream import ends_with, receive_exactly
-from support.transfers import assert_echoes, assert_moves_both_ways, echoes, end_of_new_client, talking_client
+from support.transfers import assert_echoes, assert_moves_both_ways, assert_talks, echoes, end_of_new_client, talking_client
 from support.wait import Stopwatch, wait_until
 
 RESET_SECONDS = patience(1)
@@ -206,6 +206,23 @@ def test_a_last_hop_that_gets_ready_as_one_before_it_ends_serves_nobody(lab: Lab
         assert receive_exactly(client, 1) == b"x"
         assert hops[2].sessions() > 0, "served by a host that is not the last hop"
     restart.communicate(timeout=patience(10))
+
+
+@pytest.mark.sanitized
+def test_a_daemon_that_stood_still_itself_does_not_take_its_sessions_for_dead(lab: Lab) -> None:
+    hops = lab.chain(2)
+    for hop in hops:
+        lab.hosts[hop.name] |= {"server_alive_interval": "1s", "server_alive_count_max": 3}
+    tunnel = lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    with talking_client(tunnel) as client:
+        pid = lab.tunneld.pid
+        send_signal(pid, signal.SIGSTOP)
+        time.sleep(5)
+        send_signal(pid, signal.SIGCONT)
+        time.sleep(2)
+        assert_talks(client)
+    assert tunnel.status()["reconnects"] == 0 and "E-KEEPALIVE-TIMEOUT" not in lab.tunneld.log()
 
 
 def test_after_a_sleep_a_dead_session_is_soon_found_and_a_living_one_kept(lab: Lab) -> None:

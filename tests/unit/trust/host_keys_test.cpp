@@ -239,6 +239,15 @@ TEST_F(HostKeysTest, KnownTypesGiveTheScopedOnesFirstAndEachOnce) {
   EXPECT_TRUE(keys_.known_types(first_hop("other")).empty());
 }
 
+TEST_F(HostKeysTest, WithPinsOnlyLinesOfPinnedKeysGiveTypes) {
+  write_file(user(), line_for("bastion", kEcdsa) + line_for("bastion", kKeyA));
+  HostKeyQuery query = first_hop("bastion");
+  query.pins = {fingerprint_sha256(kKeyA.blob_base64)};
+  EXPECT_EQ(keys_.known_types(query), (std::vector<std::string>{"ssh-ed25519"}));
+  query.pins = {fingerprint_sha256(make_key('x', "ssh-rsa").blob_base64)};
+  EXPECT_TRUE(keys_.known_types(query).empty());
+}
+
 TEST_F(HostKeysTest, AChangedFileIsReadAgain) {
   EXPECT_EQ(status(first_hop("bastion"), kKeyA), Status::unknown);
   write_file(user(), line_for("bastion", kKeyA));
