@@ -122,7 +122,7 @@ Result<bool> Client::exchange_hellos() {
       return fail(unreachable(
           "the daemon (pid " + std::to_string(peer_pid_) + ") does not answer",
           "it said nothing for " + std::to_string(kHelloTimeout.count()) + " s",
-          "end it with \"kill " + std::to_string(peer_pid_) + "\", then run \"tunneld up\" again"));
+          "end it with \"kill " + std::to_string(peer_pid_) + "\" (\"kill -9\" if it does not end), then run \"tunneld up\" again"));
     const auto more = read_more();
     if (!more || !*more) return false;
   }

@@ -38,12 +38,17 @@ int run_check(const CheckOptions& options, const Context& context) {
   config::LoadRequest request = load_request(context);
   if (!options.files.empty()) {
     request.sources.clear();
+    request.sources_may_be_missing = false;
     for (const std::string& file : options.files)
       request.sources.push_back((std::filesystem::path(context.cwd) / file).lexically_normal().string());
   }
   const config::LoadResult loaded = config::load(request);
-  if (options.files.empty() && format == "text" && no_profiles(loaded, context))
-    return report_no_profiles(context);
+  if (options.files.empty() && format == "text" && no_profiles(loaded, context)) return report_no_profiles(context);
+  if (loaded.files.empty() && !loaded.has_errors())
+    return report(make_error(ErrorCode::no_such_profile, "there is no file to check",
+                             "looked for *.yaml and *.yml in " + join(request.sources, ", "),
+                             "name a file, or a folder that has some"),
+                  context);
   if (const int exit_code = finish_with(rendered(loaded, format, shown_folder(options, context), context));
       exit_code != 0)
     return exit_code;

@@ -103,9 +103,9 @@ int run_logs(const LogsOptions& options, const Context& context) {
   }
   std::string text;
   for (const LogLine& line : lines) text += line_text(line, options, context);
-  if (text.empty() && !options.follow)
-    write_err(options.name.empty() ? "Nothing is logged in " + context.paths.log + ".\n"
-                                   : "Nothing is logged of " + options.name + ".\n");
+  if (text.empty() && !options.follow && options.count > 0)
+    write_err("Nothing is logged " + (options.name.empty() ? "in " + context.paths.log : "of " + options.name) +
+              (options.since.empty() ? "" : " in the last " + options.since) + ".\n");
   if (const int exit_code = finish_with(text); exit_code != 0 || !options.follow) return exit_code;
   return follow(reader, filter, options, context);
 }

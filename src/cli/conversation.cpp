@@ -152,7 +152,7 @@ Result<void> Conversation::wait_for_something() {
   if (silence_limit_ > 0s && now >= heard_ + silence_limit_)
     return fail(make_error(ErrorCode::daemon_unreachable,
                            "the daemon (pid " + std::to_string(client_.peer_pid()) + ") does not answer", {},
-                           "end it with \"kill " + std::to_string(client_.peer_pid()) + "\" and try again"));
+                           "end it with \"kill " + std::to_string(client_.peer_pid()) + "\" (\"kill -9\" if it does not end) and try again"));
   if (handlers_.on_tick && !prompt_open_) handlers_.on_tick();
   return {};
 }

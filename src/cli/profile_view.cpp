@@ -71,6 +71,14 @@ std::string last_error_text(const Json& item, WallTime now, bool color) {
   return text;
 }
 
+std::string remedy_text(const Json& error) {
+  std::string text;
+  for (const auto& [key, label] : {std::pair{"forward", "forward"}, {"cause", "cause"}, {"fix", "fix"}})
+    if (const std::string value = shown(error, key, ""); !value.empty())
+      text += "              " + std::string(label) + ": " + value + "\n";
+  return text;
+}
+
 std::string retry_text(const Json& item) {
   const auto next = get_integer(item, "next_retry_ms");
   return next ? "retry in " + duration_text(Milliseconds(*next)) : "";
@@ -175,7 +183,7 @@ std::string status_text(const Json& item, WallTime now, const std::string& home,
   text += "  file        " + sanitize(short_path(get_string(item, "file"), "", home)) + "\n";
   text += hops_text(item) + forwards_text(item);
   if (const std::string error = last_error_text(item, now, color); !error.empty())
-    text += "  last error  " + error + "\n";
+    text += "  last error  " + error + "\n" + remedy_text(*control::find(item, "last_error"));
   if (const std::string retry = retry_text(item); !retry.empty()) text += "  next        " + retry + "\n";
   text += "  reconnects  " + number(item, "reconnects") + "\n";
   if (const auto window = get_integer(item, "fixed_window_bytes"))

@@ -77,6 +77,7 @@ void show_findings(const config::LoadResult& loaded, const std::set<std::string>
 
 config::LoadRequest load_request(const Context& context) {
   return {.sources = context.paths.sources,
+          .sources_may_be_missing = !context.profiles_chosen,
           .overrides = context.paths.overrides,
           .home = context.paths.home,
           .user = context.user,

@@ -132,6 +132,7 @@ void FileSet::read_includes(std::size_t index) {
 }
 
 void FileSet::read_source(const std::string& path) {
+  if (request_.sources_may_be_missing && !exists(path)) return;
   if (!is_folder(path)) {
     if (!read_file(normal(path), false, nullptr)) source_missing_ = true;
     return;

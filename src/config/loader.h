@@ -27,6 +27,7 @@ struct Finding {
 
 struct LoadRequest {
   std::vector<std::string> sources;  // absolute; files, or folders whose *.yaml and *.yml are read (not recursively)
+  bool sources_may_be_missing = false;  // they are the usual ones, and nobody has named them
   std::string overrides;             // absolute; a file that may be missing; empty: none
   std::string home;                  // what ~ stands for
   std::string user;                  // the user name where nothing else says one

@@ -3,7 +3,9 @@
 
 #include <tunneld/profile.h>
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 namespace tunneld {
 
@@ -20,5 +22,8 @@ struct HopLikeness {
 // `home` and `agent_path` (SSH_AUTH_SOCK, may be empty) are those of whoever wants the chain.
 HopLikeness likeness_of(const Host& host, const std::string& home, const std::string& agent_path,
                         unsigned lane);
+
+// The first `count` hops of two chains are alike, for the same user. False when one has fewer.
+bool begin_alike(const std::vector<Host>& one, const std::vector<Host>& other, std::size_t count);
 
 }  // namespace tunneld

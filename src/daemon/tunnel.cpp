@@ -4,6 +4,8 @@
 #include <random>
 #include <utility>
 
+#include "core/hop_likeness.h"
+
 namespace tunneld::daemon {
 namespace {
 
@@ -85,6 +87,12 @@ void Tunnel::restart() {
   event(TunnelEvent::restart);
 }
 
+void Tunnel::try_beside(const Tunnel& other) {
+  if (state_ != TunnelState::backing_off || !last_error_) return;
+  const int guilty = last_error_->error.where.hop_number;
+  if (guilty > 0 && begin_alike(profile_.hops, other.profile_.hops, static_cast<std::size_t>(guilty))) schedule_retry(0);
+}
+
 void Tunnel::down(std::uint64_t drain_ms, ssh::AfterUse after) {
   after_use_ = after;
   // Who asks again may be in more of a hurry, not in less.
@@ -132,7 +140,9 @@ void Tunnel::event(TunnelEvent event) {
   if (result.legality != Legality::legal) return;
   const TunnelState from = std::exchange(state_, result.next);
   if (from != state_) {
-    since_ = std::chrono::system_clock::now();
+    // It is down for as long as it has not been up, however often it has tried.
+    const auto tries = [](TunnelState state) { return state == TunnelState::starting || state == TunnelState::backing_off; };
+    if (!tries(from) || !tries(state_)) since_ = std::chrono::system_clock::now();
     if (from == TunnelState::draining) drain_.stop();
     services_.log.info(profile_.name, std::string(to_string(from)) + " -> " + std::string(to_string(state_)) + " (" +
                                           result.reason + ")");
@@ -295,7 +305,7 @@ bool Tunnel::chain_asks(const Host& host, const std::string& text, const HostKey
 }
 
 void Tunnel::chain_ready() {
-  if (std::exchange(was_ready_, true)) ++reconnects_;
+  if (std::exchange(was_lost_, false)) ++reconnects_;
   ready_since_ms_ = services_.loop.precise_now_ms();
   failing_since_ms_ = 0;
   drop_former();
@@ -308,7 +318,7 @@ void Tunnel::chain_failed(const Error& error) {
   note_error(error);
   if (heals_)
     if (std::unique_ptr<ssh::Chain> lane = lanes_.successor()) return go_on_in(std::move(lane));
-  ready_since_ms_ = 0;
+  was_lost_ |= std::exchange(ready_since_ms_, 0) != 0;
   end_service();  // first: who waits again is a reason to dial
   drop_former();
   if (failing_since_ms_ == 0) failing_since_ms_ = services_.loop.precise_now_ms();
@@ -318,6 +328,7 @@ void Tunnel::chain_failed(const Error& error) {
 // The session that is lost has told its own clients; those of other lanes are none the worse.
 void Tunnel::go_on_in(std::unique_ptr<ssh::Chain> lane) {
   services_.log.info(profile_.name, "lane " + std::to_string(lane->lane().last) + " takes the place of the chain");
+  ++reconnects_;
   lane->report_to(*this);
   chain_->stop(ssh::AfterUse::close);
   services_.loop.retire(std::exchange(chain_, std::move(lane)));

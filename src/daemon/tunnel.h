@@ -73,6 +73,8 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::optional<Error> cannot_listen_as(const Profile& other);
   void up();
   void restart();
+  // Another's chain stands. If what this one waits for is one of its hops, it waits no longer.
+  void try_beside(const Tunnel& other);
   // Stops accepting, waits for clients `drain_ms` at most, then closes everything and tells the observer.
   void down(std::uint64_t drain_ms, ssh::AfterUse after);
   // Closes everything now, without a word to the observer.
@@ -154,7 +156,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   bool heals_ = true;  // of the chain's last failure
   std::optional<RecordedError> last_error_;
   std::uint64_t reconnects_ = 0;
-  bool was_ready_ = false;
+  bool was_lost_ = false;  // and not replaced yet
   std::uint64_t ready_since_ms_ = 0;
   std::uint64_t failing_since_ms_ = 0;  // or since its hops were last let go; 0: it is not
   std::uint64_t last_dial_ms_ = 0;

@@ -168,6 +168,9 @@ bool TunnelSet::tunnel_asks(Tunnel& tunnel, const Host& host, const std::string&
 
 void TunnelSet::tunnel_settled(Tunnel& tunnel) {
   remember_ports(tunnel);
+  if (tunnel.serving())
+    for (const auto& [name, entry] : entries_)
+      if (entry.tunnel) entry.tunnel->try_beside(tunnel);
   for (TunnelObserver* waiter : waiters_of(tunnel)) waiter->tunnel_settled(tunnel);
 }
 

@@ -56,8 +56,8 @@ Error unknown_key_error(const Host& host, const HostKey& key, const HostKeyVerdi
 Error needs_answer_error(const Host& host, const HostKey& key, const std::string& problem) {
   const std::string why = problem.empty() ? "strict_host_key_checking is ask" : problem + ", so that a person must say";
   return {ErrorCode::needs_input, "the host key of " + server(host) + " is not known, and nobody can be asked", {},
-          "it shows " + key.type + " " + key.fingerprint + "; " + why + ", and there is no terminal",
-          "run tunneld up on a terminal once; or " + pin_advice(key)};
+          "it shows " + key.type + " " + key.fingerprint + "; " + why + ", and there is no terminal, or --no-input was given",
+          "run tunneld up on a terminal once, without --no-input; or " + pin_advice(key)};
 }
 
 Error unanswered_error(const Host& host, const HostKey& key) {

@@ -341,7 +341,7 @@ def test_when_the_chain_is_lost_a_lane_takes_its_place_and_keeps_its_clients(lab
         wait_until(lambda: stream.end == "reset", patience(1), "the chain's own client is reset")
         assert_talks(client)
         status = tunnel.status()
-        assert status["state"] == "up" and status["reconnects"] == 0
+        assert status["state"] == "up" and status["reconnects"] == 1
         assert status["last_error"]["code"] == "E-SESSION-LOST"
         assert lanes(tunnel) == [1] * length
         assert_echoes(tunnel, "echo")
@@ -383,7 +383,7 @@ def test_a_session_that_never_answers_again_is_followed_by_the_lane_and_only_its
             assert ends_with(old, patience(15)) == "reset"
             assert_talks(new)
             status = tunnel.status()
-            assert (status["state"], status["reconnects"]) == ("up", 0)
+            assert (status["state"], status["reconnects"]) == ("up", 1)
             assert status["last_error"]["code"] == "E-KEEPALIVE-TIMEOUT"
             assert logins(server) == [2]
             assert_echoes(tunnel, "echo")

@@ -113,6 +113,19 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_none(lab: Lab, command: lis
     assert outcome.code == (0 if command == ["hosts"] else 5), outcome
 
 
+@pytest.mark.parametrize("command", [["check"], ["up", "demo"], ["hosts"], ["exec", "demo", "--", "true"]])
+@pytest.mark.parametrize("folder", [False, True], ids=["no-folder", "empty-folder"])
+def test_who_has_no_profiles_yet_is_told_how_to_begin(lab: Lab, command: list[str], folder: bool) -> None:
+    if not folder:
+        lab.tunneld.profiles.rmdir()
+    outcome = lab.tunneld.fails(4, *command)
+    assert "there are no profile files yet" in outcome.err and "version: 1" in outcome.err, outcome
+
+
+def test_a_named_folder_without_files_does_not_pass_the_check(lab: Lab) -> None:
+    assert "there is no file to check" in lab.tunneld.fails(4, "check", str(lab.tunneld.profiles)).err
+
+
 def test_a_good_file_passes_the_check(lab: Lab) -> None:
     lab.profile("demo", [lab.sshd(start=False)], {"echo": "127.0.0.1:9"})
     lab.tunneld.ok("check")

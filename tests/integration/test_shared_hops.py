@@ -470,3 +470,23 @@ def test_profiles_that_come_and_go_at_random_while_hops_are_cut_end_up_well(
         exec_true(lab, tunnel.name)
     servers = (*hops, own)
     wait_until(lambda: [each.sessions() for each in servers] == [1, 1, 1], 10, "one session each is left")
+
+
+def test_a_profile_that_backs_off_comes_up_when_anothers_dial_gets_through(lab: Lab) -> None:
+    a, b = lab.chain(2)
+    for hop in (a, b):
+        lab.hosts[hop.name] |= {"connect_timeout": "2s"}
+    slow = {"reconnect": {"initial_delay": "60s", "max_delay": "60s"}}
+    one = lab.profile("one", [a], {"echo": lab.target(targets.echo)}, **slow)
+    two = lab.profile("two", [a, b], {"echo": lab.target(targets.echo)}, **slow)
+    lab.tunneld.up("one", "two")
+    began = one.status()["since"]
+    a.kill()
+    for tunnel in (one, two):
+        wait_until(lambda: tunnel.status()["state"] == "backing_off", patience(10), "it backs off")
+    a.start()
+    assert_echoes(two)
+    wait_until(lambda: one.status()["state"] == "up", patience(2), "the other need not wait for its own turn")
+    assert one.status()["since"] != began and one.status()["reconnects"] == 1
+    lab.tunneld.ok("restart", "one")
+    assert one.status()["reconnects"] == 1, "a restart is no loss"
