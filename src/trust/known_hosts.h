@@ -16,9 +16,6 @@
 
 namespace tunneld::trust {
 
-// No real line comes near it: a 16,384-bit RSA key takes 2.8 KB.
-inline constexpr std::size_t kMaxKnownHostsLineBytes = 16 * 1024;
-
 enum class Marker { none, cert_authority, revoked };
 
 struct KnownKey {

@@ -120,13 +120,20 @@ TEST(KnownHosts, ALineThatCannotBeParsedLeavesTheOthersAlone) {
   }
 }
 
-TEST(KnownHosts, ALineOver16KiBIsSkippedAndNamed) {
-  const KnownHosts hosts = KnownHosts::parse(
-      line_for("a," + std::string(kMaxKnownHostsLineBytes, 'x'), kKeyA) + line_for("a", kKeyB));
-  EXPECT_EQ(lines(hosts, "a"), Lines{2});
-  ASSERT_EQ(hosts.skipped_count(), 1U);
-  EXPECT_EQ(hosts.skipped()[0].line, 1);
-  EXPECT_EQ(hosts.skipped()[0].reason, "longer than 16 KiB");
+TEST(KnownHosts, ALineOfAnyLengthCounts) {
+  std::string names;
+  for (int i = 0; i < 10'000; ++i) names += "[host" + std::to_string(i) + ".example.com]:2222,";
+  const KnownHosts hosts = KnownHosts::parse("@revoked " + line_for(names + "bastion", kKeyA));
+  EXPECT_EQ(hosts.skipped_count(), 0U);
+  const auto found = hosts.find("bastion", NameKind::plain);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0]->marker, Marker::revoked);
+}
+
+TEST(KnownHosts, ALineEndsAtANulAsForSsh) {
+  std::string line = "@revoked bastion " + kKeyA.type + " " + kKeyA.blob_base64;
+  line += std::string("\0junk\n", 6);
+  EXPECT_EQ(lines(KnownHosts::parse(line + line_for("bastion", kKeyB)), "bastion"), (Lines{1, 2}));
 }
 
 TEST(KnownHosts, RemembersOnlyTheFirstSkippedLines) {
