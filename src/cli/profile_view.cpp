@@ -88,6 +88,8 @@ std::string hop_details(const Json& hop) {
   std::vector<std::string> parts;
   if (const auto session = get_integer(hop, "session"))
     parts.push_back("session " + std::to_string(*session));
+  if (const auto silent = get_integer(hop, "silent_ms"))
+    parts.push_back("no answer for " + duration_text(Milliseconds(*silent / 1000 * 1000)));
   if (const auto lanes = get_integer(hop, "lanes"); lanes.value_or(0) > 1)
     parts.push_back(count_text(*lanes, "lane"));
   if (const Json* rtt = control::find(hop, "rtt_ms"); rtt && rtt->is_number())

@@ -25,7 +25,8 @@ std::string utc(std::chrono::system_clock::time_point time) {
 
 Json hop_json(const Host& host, const ssh::SharedHop* shared, const std::string& profile) {
   Json json = {{"name", host.name},       {"host", host.host},   {"address", nullptr}, {"state", "idle"},
-               {"session", nullptr},      {"lanes", 0},          {"rtt_ms", nullptr},  {"shared_by", Json::array()}};
+               {"session", nullptr},      {"lanes", 0},          {"rtt_ms", nullptr},
+               {"silent_ms", nullptr},    {"shared_by", Json::array()}};
   if (shared == nullptr) return json;
   const ssh::Hop* hop = &shared->hop();
   json["state"] = to_string(hop->state());
@@ -33,6 +34,8 @@ Json hop_json(const Host& host, const ssh::SharedHop* shared, const std::string&
   if (hop->session_number() != 0) json["session"] = hop->session_number();
   if (const std::uint64_t rtt_us = hop->shortest_rtt_us(); rtt_us > 0)
     json["rtt_ms"] = std::round(static_cast<double>(rtt_us) / 10) / 100;
+  if (const ssh::Session* session = hop->session(); session != nullptr && session->stalled())
+    json["silent_ms"] = session->silent_ms();
   std::vector<std::string> sharers = shared->user_names();
   std::erase(sharers, profile);
   if (sharers.size() > kMaxSharers) sharers.resize(kMaxSharers);

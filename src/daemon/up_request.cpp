@@ -314,6 +314,12 @@ Error UpRequest::timed_out_error(const std::string& name) {
     const std::vector<Host>& hops = tunnel->profile().hops;
     error.where = {name, hops[hop].name, static_cast<int>(hop) + 1, static_cast<int>(hops.size()), "", to_string(hops[hop].position)};
     error.cause += "; this hop is still " + std::string(to_string(state));
+    if (state == HopState::needs_input) {
+      error.cause += ": another tunneld up asks about its host key";
+      error.fix = "answer there";
+    }
+    if (state == HopState::authenticating)
+      error.cause += ", with the keys that it has or an ssh-agent, which may wait for a person";
   }
   if (tunnel->last_error()) error.cause += "; last error: " + tunnel->last_error()->error.message;
   return error;

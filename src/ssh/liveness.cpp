@@ -29,9 +29,7 @@ void Liveness::look_in(std::uint64_t ms) {
 }
 
 std::uint64_t Liveness::silent_ms() const {
-  const std::uint64_t now = loop_.precise_now_ms();
-  const std::uint64_t heard = std::max(session_.last_heard_ms(), excused_at_ms_);
-  return now > heard ? now - heard : 0;
+  return std::min(session_.silent_ms(), loop_.precise_now_ms() - excused_at_ms_);
 }
 
 void Liveness::probe() {

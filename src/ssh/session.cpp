@@ -213,6 +213,11 @@ void Session::ping_if_awaited() {
   if (answer_awaited() && loop_.precise_now_ms() >= last_heard_ms_ + kAwaitedMs) ping();
 }
 
+std::uint64_t Session::silent_ms() const {
+  const std::uint64_t now = loop_.precise_now_ms();
+  return now > last_heard_ms_ ? now - last_heard_ms_ : 0;
+}
+
 bool Session::stalled() const {
   const std::uint64_t sent_ms = ping_sent_us_ / 1000;
   if (!pinging_ || last_heard_ms_ >= sent_ms) return false;

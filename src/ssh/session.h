@@ -84,6 +84,7 @@ class Session {
   // Asks the server for a sign of life (a global request that it must refuse). Nothing happens while one is under way.
   void ping();
   std::uint64_t last_heard_ms() const { return last_heard_ms_; }
+  std::uint64_t silent_ms() const;
   // The same, if a user of a channel waits for the server's answer, and nothing was heard for a while.
   void ping_if_awaited();
   // A ping has been without an answer, or anything else, for so long that this is no hiccup. It may come back.

@@ -364,6 +364,8 @@ def test_who_connects_after_the_network_has_changed_is_served_by_a_session_that_
         assert STALL_SECONDS - 1 < seconds_of_echo(tunnel) < patience(STALL_SECONDS + 2 * STALL_LOOK_SECONDS)
         assert seconds_of_echo(tunnel) < patience(AT_ONCE_SECONDS)
         assert tunnel.status()["state"] == "up"
+        assert tunnel.status()["hops"][1]["silent_ms"] > 2000
+        assert "no answer for" in lab.tunneld.ok("status", tunnel.name).out
         relay.strand(False)
         assert_talks(staying)
     assert tunnel.status()["reconnects"] == 0
