@@ -45,6 +45,7 @@ void read_definitions(const Source& source, Reader& reader) {
     return;
   }
   const Tree tree = parse_yaml(source, reader.report);
+  if (tree.root != nullptr) reader.report.secrets().collect(*tree.root);
   if (tree.root != nullptr && tree.root->kind != Node::Kind::null) {
     config::read_file(reader, *tree.root);
     return;
@@ -65,6 +66,7 @@ void FileSet::refuse(const std::string& path, const Spot* origin, const std::str
 }
 
 std::optional<std::size_t> FileSet::read_file(const std::string& path, bool overrides, const Spot* origin) {
+  if (too_many_) return std::nullopt;
   Result<FileText> text = read_text(path);
   if (!text) {
     refuse(path, origin, text.error().message, text.error().fix);
@@ -72,6 +74,7 @@ std::optional<std::size_t> FileSet::read_file(const std::string& path, bool over
   }
   if (const auto known = by_identity_.find(text->identity); known != by_identity_.end()) return known->second;
   if (files_.size() == kMaxFiles) {
+    too_many_ = true;
     refuse(path, origin, "is one file too many: at most 256 are read", "name fewer files");
     return std::nullopt;
   }

@@ -50,6 +50,7 @@ class FileSet {
   std::map<std::string, std::size_t> by_identity_;  // by device and inode
   std::vector<std::size_t> open_;                   // the includes we are inside of
   bool source_missing_ = false;
+  bool too_many_ = false;  // and it has been said
 };
 
 }  // namespace tunneld::config

@@ -29,12 +29,6 @@ std::string_view kind_name(Node::Kind kind) {
   return "?";
 }
 
-bool is_secret_key(std::string key) {
-  for (char& c : key)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return key == "password" || key == "passphrase" || key == "otp";
-}
-
 // Where a key belongs that stands in the wrong place.
 std::string_view home_of(std::string_view key) {
   constexpr std::array kHomes = std::to_array<std::pair<std::string_view, std::string_view>>({

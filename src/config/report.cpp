@@ -13,53 +13,6 @@ namespace {
 constexpr std::size_t kMaxFindings = 1'000;
 constexpr std::size_t kMaxLineBytes = 4'096;
 
-bool ends_word(char c) {
-  return c == ' ' || c == '\t' || c == ':' || c == '"' || c == '\'';
-}
-
-// Where the value of a key such as `password:` begins in the line; npos when the line has none from `from`
-// on.
-std::size_t find_secret_value(std::string_view line, std::size_t from) {
-  std::string lower(line);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  std::size_t first = std::string::npos;
-  for (const std::string_view key : {"password", "passphrase", "otp"}) {
-    for (std::size_t at = lower.find(key, from); at != std::string::npos; at = lower.find(key, at + 1)) {
-      std::size_t i = at + key.size();
-      if (i >= lower.size() || !ends_word(lower[i])) continue;
-      while (i < lower.size() && ends_word(lower[i]) && lower[i] != ':') ++i;
-      if (i >= lower.size() || lower[i] != ':') continue;
-      ++i;
-      while (i < lower.size() && (lower[i] == ' ' || lower[i] == '\t')) ++i;
-      first = std::min(first, i);
-      break;
-    }
-  }
-  return first;
-}
-
-// A finding is printed and logged: what a person wrongly wrote after `password:` must not go along. A quoted
-// value is masked to its closing quote, any other to the line's end.
-std::string masked(std::string_view line) {
-  std::string result(line);
-  std::size_t at = find_secret_value(line, 0);
-  while (at < result.size()) {
-    std::size_t end = result.size();
-    const char quote = result[at];
-    if (quote == '"' || quote == '\'') {
-      std::size_t close = at + 1;
-      while (close < result.size() && result[close] != quote)
-        close += result[close] == '\\' && quote == '"' ? 2 : 1;
-      end = std::min(close + 1, result.size());
-    }
-    const std::size_t width = code_points(std::string_view(result).substr(at, end - at));
-    result.replace(at, end - at, std::string(width, '*'));
-    at = find_secret_value(result, at + width);
-  }
-  return result;
-}
-
 }  // namespace
 
 std::string in_quotes(std::string_view word) {
@@ -95,8 +48,8 @@ void Report::add(const Spot& spot, Finding finding) {
     finding.position = position_of(spot);
     finding.width = spot.place.width;
     const std::string_view line = spot.source->line(spot.place.line);
-    const bool printable = find_text_fault(line).offset == std::string_view::npos;
-    if (line.size() <= kMaxLineBytes) finding.line = masked(printable ? std::string(line) : sanitize(line));
+    if (line.size() <= kMaxLineBytes)
+      finding.line = find_text_fault(line).offset == std::string_view::npos ? std::string(line) : sanitize(line);
   }
   findings_.push_back(std::move(finding));
 }
@@ -119,6 +72,7 @@ void Report::file_error(const std::string& path, std::string message, std::strin
 }
 
 std::vector<Finding> Report::take() {
+  for (Finding& finding : findings_) secrets_.hide(finding);
   const auto key = [](const Finding& f) {
     return std::tie(f.position.file, f.position.line, f.position.column, f.message);
   };

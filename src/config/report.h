@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/loader.h"
+#include "config/secrets.h"
 #include "config/source.h"
 
 namespace tunneld::config {
@@ -28,12 +29,15 @@ class Report {
   bool full() const;
   // Ordered by file, line, column; each once, though an alias may have led to it several times.
   std::vector<Finding> take();
+  // What no finding may show.
+  Secrets& secrets() { return secrets_; }
 
  private:
   void add(const Spot& spot, Finding finding);
 
   std::vector<Finding> findings_;
   std::size_t errors_ = 0;
+  Secrets secrets_;
 };
 
 // The word in backticks, on one line and at most 60 characters long, fit for a message.

@@ -25,9 +25,13 @@ Scopes::Scopes(const std::vector<FileDefinition>& files) : files_(files) {
 // `from` and what its links lead to, breadth first.
 std::vector<std::size_t> Scopes::reachable(std::size_t from, Links links) const {
   std::vector<std::size_t> found{from};
+  std::vector<bool> seen(files_.size());
+  seen[from] = true;
   for (std::size_t i = 0; i < found.size(); ++i)
-    for (const std::size_t next : files_[found[i]].*links)
-      if (!holds(found, next)) found.push_back(next);
+    for (const std::size_t next : files_[found[i]].*links) {
+      if (!seen[next]) found.push_back(next);
+      seen[next] = true;
+    }
   return found;
 }
 

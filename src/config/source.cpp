@@ -78,6 +78,17 @@ std::string_view Source::rest_of_line(int line_index, int byte_column) const {
   return offset < whole.size() ? whole.substr(offset) : std::string_view();
 }
 
+std::size_t Source::code_points_before(int number, std::size_t offset) const {
+  if (counted_line_ != number) counted_bytes_ = counted_ = 0;
+  counted_line_ = number;
+  if (offset >= counted_bytes_)
+    counted_ += code_points(line(number).substr(counted_bytes_, offset - counted_bytes_));
+  else
+    counted_ -= code_points(line(number).substr(offset, counted_bytes_ - offset));
+  counted_bytes_ = offset;
+  return counted_;
+}
+
 Place Source::place(int line_index, int byte_column, std::size_t bytes) const {
   const int last_line = static_cast<int>(lines_.size());
   const int number = std::clamp(line_index + 1, 1, last_line);
@@ -86,7 +97,7 @@ Place Source::place(int line_index, int byte_column, std::size_t bytes) const {
   const std::size_t offset =
       past_end ? whole.size() : std::min(static_cast<std::size_t>(std::max(byte_column, 0)), whole.size());
   const std::size_t width = code_points(whole.substr(offset, bytes));
-  return {number, static_cast<int>(code_points(whole.substr(0, offset))) + 1,
+  return {number, static_cast<int>(code_points_before(number, offset)) + 1,
           static_cast<int>(std::max<std::size_t>(width, 1))};
 }
 

@@ -36,9 +36,15 @@ class Source {
   Place place(int line, int byte_column, std::size_t bytes) const;
 
  private:
+  std::size_t code_points_before(int number, std::size_t offset) const;
+
   std::string path_;
   std::string text_;
   std::vector<std::string_view> lines_;
+  // The last place that was asked for: the next one is near, as a rule, and the line may be the whole file.
+  mutable int counted_line_ = 0;
+  mutable std::size_t counted_bytes_ = 0;
+  mutable std::size_t counted_ = 0;
 };
 
 // A place of a file. The source outlives it.

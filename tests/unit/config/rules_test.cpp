@@ -96,7 +96,30 @@ TEST(Rules, SecretsNeverStandInAProfile) {
   EXPECT_EQ(rendered(load_text(kHead + "a: [password: hunter2\n")).find("hunter2"), std::string::npos);
 }
 
+TEST(Rules, WhatIsWrittenWhereASecretWouldBeIsNotShown) {
+  const std::string texts[] = {
+      kHead + "secrets: {s: hunter2}\n",
+      kHead + "secrets: {s: {value: hunter2}}\n",
+      kHead + "secrets:\n  db-password:\n    hunter2\n",
+      host("passwd: hunter2"),
+      host("pass: hunter2, token: hunter2, private_key: hunter2, port: 0x"),
+      host("password: [hunter2, x]"),
+      host("password: {hunter2: 1, hunter2: 2}"),
+      host("\"pass\\x77ord\": hunter2"),
+      host("password: \"hunter\\x32\", port: 0x"),
+      host("via: {http_connect: \"ftp://u:hunter2@h:1\"}"),
+      kHead + "profiles:\n  p:\n    hops: [\"root:hunter2@a.example.com\"]\n",
+      kHead + "profiles:\n  p:\n    hops: [\"ssh://root:hunter2@a.example.com\"]\n",
+  };
+  for (const std::string& text : texts) {
+    const LoadResult result = load_text(text);
+    EXPECT_TRUE(result.has_errors()) << text;
+    EXPECT_EQ(rendered(result).find("hunter"), std::string::npos) << rendered(result);
+  }
+}
+
 TEST(Rules, NamesOfHostsAndUsersCannotBeMisread) {
+  expect_only(host("user: \"root:x\""), 3, 13, "must not hold ':' or '/'");
   expect_only(host("hostname: -oProxyCommand=id"), 3, 17, "must not begin with '-'");
   expect_only(host("hostname: \"a b\""), 3, 17, "must not hold white space");
   expect_only(host("hostname: \"a;b\""), 3, 17, "must not hold the character ;");
