@@ -1,5 +1,6 @@
 #include "config/disk.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <sys/stat.h>
@@ -21,6 +22,16 @@ namespace {
 tl::unexpected<Error> refuse_errno(int number) {
   return refuse("cannot be read: " + std::string(std::strerror(number)),
                 "check the path and its permissions");
+}
+
+// A pattern like /*/*/*/* would walk through the whole disk, and a link to a folder above never ends.
+constexpr std::size_t kMaxEntriesLookedAt = 10'000;
+thread_local std::size_t g_entries_left = 0;
+
+dirent* next_entry(void* folder) {
+  if (g_entries_left == 0) return nullptr;
+  --g_entries_left;
+  return ::readdir(static_cast<DIR*>(folder));
 }
 
 }  // namespace
@@ -69,7 +80,7 @@ Result<std::vector<std::string>> profile_files(const std::string& folder) {
   return files;
 }
 
-std::vector<std::string> glob_files(const std::string& folder, const std::string& pattern) {
+Result<std::vector<std::string>> glob_files(const std::string& folder, const std::string& pattern) {
   std::string whole;
   if (!pattern.starts_with('/')) {
     for (const char c : folder) {
@@ -81,9 +92,17 @@ std::vector<std::string> glob_files(const std::string& folder, const std::string
   whole += pattern;
   glob_t found{};
   std::vector<std::string> files;
-  if (glob(whole.c_str(), 0, nullptr, &found) == 0)
+  found.gl_opendir = [](const char* path) -> void* { return ::opendir(path); };
+  found.gl_readdir = next_entry;
+  found.gl_closedir = [](void* opened) { ::closedir(static_cast<DIR*>(opened)); };
+  found.gl_lstat = [](const char* path, struct stat* status) { return ::lstat(path, status); };
+  found.gl_stat = [](const char* path, struct stat* status) { return ::stat(path, status); };
+  g_entries_left = kMaxEntriesLookedAt;
+  if (glob(whole.c_str(), GLOB_ALTDIRFUNC, nullptr, &found) == 0)
     for (std::size_t i = 0; i < found.gl_pathc; ++i) files.emplace_back(found.gl_pathv[i]);
   globfree(&found);
+  if (g_entries_left == 0)
+    return refuse("looks at more than " + std::to_string(kMaxEntriesLookedAt) + " files and folders", "name the folder");
   return files;
 }
 

@@ -22,8 +22,9 @@ bool exists(const std::string& path);
 // *.yaml and *.yml of a folder, sorted, not recursively.
 Result<std::vector<std::string>> profile_files(const std::string& folder);
 
-// glob(7) of `pattern` as seen from `folder`, sorted. Characters of `folder` mean themselves.
-std::vector<std::string> glob_files(const std::string& folder, const std::string& pattern);
+// glob(7) of `pattern` as seen from `folder`, sorted. Characters of `folder` mean themselves. An error when it would look at
+// more than 10,000 entries of folders.
+Result<std::vector<std::string>> glob_files(const std::string& folder, const std::string& pattern);
 
 // The path without . and .. and doubled slashes.
 std::string normal(const std::string& path);

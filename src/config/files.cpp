@@ -119,11 +119,22 @@ void FileSet::read_includes(std::size_t index) {
   for (const Placed<std::string>& pattern : patterns) {
     std::string name = pattern.value;
     if (name.starts_with("~/")) name = request_.home + name.substr(1);
+    if (name.starts_with('~')) {
+      report_.error(pattern.spot, in_quotes(name) + ": only one's own ~/ is known", "write the whole path");
+      files_[index].failed = true;
+      continue;
+    }
     if (!is_glob(name)) {
       include(index, normal(name.starts_with('/') ? name : inside + name), pattern.spot);
       continue;
     }
-    std::vector<std::string> found = glob_files(folder, name);
+    Result<std::vector<std::string>> matched = glob_files(folder, name);
+    if (!matched) {
+      report_.error(pattern.spot, in_quotes(pattern.value) + " " + matched.error().message, matched.error().fix);
+      files_[index].failed = true;
+      continue;
+    }
+    std::vector<std::string> found = std::move(*matched);
     std::erase_if(
         found, [&](const std::string& path) { return normal(path) == paths_[index]; });  // *.yaml is us too
     if (found.empty())
