@@ -5,11 +5,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "core/endpoint.h"
@@ -125,6 +128,18 @@ Result<std::vector<UniqueFd>> listen_tcp_all(Endpoint& endpoint) {
   }
 }
 
+// Whoever may rename the socket can put another in its place, to which clients would give their passwords.
+std::optional<Error> folder_error(const Endpoint& endpoint) {
+  const std::string folder = std::filesystem::path(endpoint.path).parent_path();
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) return listen_error(endpoint, errno);
+  const bool others_write = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (status.st_mode & S_ISVTX) == 0;
+  if (!others_write && (status.st_uid == ::geteuid() || status.st_uid == 0)) return std::nullopt;
+  return Error{ErrorCode::listen_failed, "cannot listen on " + to_string(endpoint) + ": others could replace the socket", {},
+               others_write ? "users other than you may write to " + folder : folder + " belongs to another user",
+               others_write ? "chmod go-w " + folder + ", or choose another folder" : "choose a folder of your own"};
+}
+
 // A socket that nobody accepts on any more is left over from a process that was killed.
 bool is_stale(const sockaddr_un& address) {
   if (!is_socket(address.sun_path)) return false;
@@ -140,8 +155,12 @@ Result<std::vector<UniqueFd>> listen_unix(const Endpoint& endpoint) {
     return fail({ErrorCode::listen_failed, "the path " + endpoint.path + " is too long for a unix socket", {},
                  "the system takes " + std::to_string(sizeof address.sun_path - 1) + " bytes", "choose a shorter path"});
   std::memcpy(address.sun_path, endpoint.path.c_str(), endpoint.path.size() + 1);
-  const std::string folder = std::filesystem::path(endpoint.path).parent_path();
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail(listen_error(endpoint, errno));
+  if (const auto slash = endpoint.path.find_last_of('/'); slash != 0 && slash != std::string::npos) {
+    std::error_code problem;
+    std::filesystem::create_directories(endpoint.path.substr(0, slash), problem);  // the daemon's umask is 077
+    if (problem) return fail(listen_error(endpoint, problem.value()));
+  }
+  if (auto error = folder_error(endpoint)) return fail(std::move(*error));
   if (is_stale(address)) ::unlink(address.sun_path);
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   // Before bind: the socket's file then has this mode from its first moment.

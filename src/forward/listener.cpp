@@ -5,6 +5,8 @@
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -47,11 +49,18 @@ Listener::Listener(loop::Loop& loop, Endpoint endpoint, OnAccept on_accept, OnSh
       on_accept_(std::move(on_accept)),
       on_shortage_(std::move(on_shortage)),
       loop_(loop),
-      resume_(loop, [this] { resume(); }) {}
+      resume_(loop, [this] { resume(); }) {
+  struct stat status {};
+  if (endpoint_.kind == Endpoint::Kind::unix_socket && ::lstat(endpoint_.path.c_str(), &status) == 0)
+    file_ = {status.st_dev, status.st_ino};
+}
 
 Listener::~Listener() {
   for (Socket& socket : sockets_) socket.poller->close();
-  if (endpoint_.kind == Endpoint::Kind::unix_socket) ::unlink(endpoint_.path.c_str());
+  // What somebody has put in its place meanwhile is not ours to remove.
+  if (struct stat status {}; endpoint_.kind == Endpoint::Kind::unix_socket && ::lstat(endpoint_.path.c_str(), &status) == 0 &&
+                             status.st_dev == file_.device && status.st_ino == file_.inode)
+    ::unlink(endpoint_.path.c_str());
 }
 
 void Listener::add(UniqueFd fd) {

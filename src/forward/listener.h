@@ -1,6 +1,8 @@
 // The local end of a forward: sockets that listen, and what they accept.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -52,6 +54,10 @@ class Listener {
   void resume();
 
   Endpoint endpoint_;
+  struct {
+    dev_t device;
+    ino_t inode;
+  } file_{};  // the unix socket
   OnAccept on_accept_;
   OnShortage on_shortage_;
   bool short_ = false;

@@ -24,7 +24,7 @@ def one_forward(lab: Lab, forward: dict[str, str] | str) -> Tunnel:
 
 @pytest.mark.sanitized
 def test_a_unix_socket_leads_to_a_tcp_target_and_only_its_owner_may_use_it(lab: Lab) -> None:
-    path = lab.folder / "private" / "echo.sock"
+    path = lab.folder / "private" / "deeper" / "echo.sock"
     tunnel = one_forward(lab, {"listen": f"unix:{path}", "connect": lab.target(targets.echo).address})
     tunnel.up()
     with socket.socket(socket.AF_UNIX) as client:
@@ -38,6 +38,32 @@ def test_a_unix_socket_leads_to_a_tcp_target_and_only_its_owner_may_use_it(lab: 
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     lab.tunneld.ok("down", "demo")
     assert not path.exists()
+
+
+@pytest.mark.parametrize("others_folder", [False, True])
+def test_a_unix_socket_that_others_could_replace_is_not_opened(lab: Lab, others_folder: bool) -> None:
+    path = lab.folder / "shared" / "echo.sock"
+    path.parent.mkdir()
+    if others_folder:
+        os.chown(path.parent, 65534, 65534)
+    else:
+        path.parent.chmod(0o777)
+    tunnel = one_forward(lab, {"listen": f"unix:{path}", "connect": lab.target(targets.echo).address})
+    outcome = tunnel.fails(1)
+    assert "error[E-LISTEN-FAILED]" in outcome.err and "others could replace the socket" in outcome.err, outcome
+    os.chown(path.parent, 0, 0)
+    path.parent.chmod(0o1777)  # as /tmp: who owns it alone may rename it
+    tunnel.up()
+
+
+def test_what_has_taken_the_place_of_a_unix_socket_is_left_alone(lab: Lab) -> None:
+    path = lab.folder / "echo.sock"
+    tunnel = one_forward(lab, {"listen": f"unix:{path}", "connect": lab.target(targets.echo).address})
+    tunnel.up()
+    path.rename(path.with_name("moved"))
+    path.write_text("somebody else's")
+    lab.tunneld.ok("down", "demo")
+    assert path.read_text() == "somebody else's"
 
 
 def test_a_unix_socket_left_by_a_killed_daemon_is_taken_over(lab: Lab) -> None:
