@@ -97,7 +97,7 @@ enum class ParallelFrom {
 // `hop_carries_bulk`: of lane 0's sessions, outermost first, which carry a bulk stream, this profile's or
 // another's. The last does not matter: the new lane has its own. There is nothing between all and none: what
 // an inner session carries goes through all outer ones, so where any hop before the last carries bulk the
-// first does, and nothing can be shared. Nor where lane 0 is `stalled`: which hop is to blame is not known yet.
+// first does, and nothing can be shared. Nor where a lane is `stalled`: which hop is to blame is not known yet.
 ParallelFrom parallel_from(const std::vector<bool>& hop_carries_bulk, bool stalled);
 
 }  // namespace tunneld

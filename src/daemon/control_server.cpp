@@ -12,7 +12,10 @@ namespace tunneld::daemon {
 namespace {
 
 constexpr std::size_t kMaxClients = 256;  // each `exec` that runs holds one
+constexpr std::size_t kMaxRequests = 64;  // of one client, at the same time
 constexpr std::uint64_t kFrameDeadlineMs = 5'000;
+// For the first request, after the hello: below the time that another client waits for a place.
+constexpr std::uint64_t kAskDeadlineMs = 2'000;
 // Replies that a client has not read: past this it is not reading, and is dropped.
 constexpr std::size_t kMaxUnread = 1024 * 1024;
 constexpr std::uint64_t kPauseMs = 200;
@@ -80,6 +83,8 @@ class ControlServer::Connection {
     if (splitter_.too_long()) return false;
     if (!greeted_ || splitter_.unfinished())
       deadline_.start(kFrameDeadlineMs);
+    else if (!asked_)
+      deadline_.start(kAskDeadlineMs);
     else
       deadline_.stop();
     return true;
@@ -113,7 +118,8 @@ class ControlServer::Connection {
   }
 
   bool begin(const control::Request& request) {
-    if (requests_.contains(request.id)) return false;
+    if (requests_.contains(request.id) || requests_.size() == kMaxRequests) return false;
+    asked_ = true;
     Running& running = requests_[request.id];
     running.replies = std::make_unique<ReplySender>(*this, request.id);
     std::unique_ptr<Request> made = server_.dispatch_(request, number_, *running.replies);
@@ -168,6 +174,7 @@ class ControlServer::Connection {
   control::FrameSplitter splitter_;
   std::string unread_;
   bool greeted_ = false;
+  bool asked_ = false;  // one that never does holds a place that another may need
   std::map<std::uint64_t, Running> requests_;
 };
 

@@ -18,7 +18,7 @@ constexpr unsigned kLastNumber = 64;
 // How often sessions are looked at in which clients wait for the target's answer, and how often after the last has come: a
 // target may be slow, and a session that stalls later is found out by its keepalive.
 constexpr std::uint64_t kOpeningLookMs = 1'000;
-constexpr int kOpeningLooks = 8;
+constexpr int kOpeningLooks = 12;
 
 Lane fact_of(const ssh::Chain& chain, std::uint64_t idle_ms) {
   if (!chain.ready()) return {LaneState::opening, 0, false, false, 0};
@@ -140,40 +140,42 @@ ssh::Session* Lanes::choose() {
 void Lanes::open(const ssh::Chain& chain, const std::vector<Lane>& lanes) {
   std::vector<bool> bulk;
   for (std::size_t i = 0; i < profile_.hops.size(); ++i) bulk.push_back(chain.hop_carries_bulk(i));
-  further_.push_back(std::make_unique<Further>(*this, chain, parallel_from(bulk, lanes.front().stalled)));
+  const bool any_stalled = std::any_of(lanes.begin(), lanes.end(), [](const Lane& lane) { return lane.stalled; });
+  further_.push_back(std::make_unique<Further>(*this, chain, parallel_from(bulk, any_stalled)));
   log_.info(profile_.name, "lane " + std::to_string(further_.back()->number()) + " opens: " + why_another(lanes));
   if (!idle_look_.active()) idle_look_.start(kIdleLookMs, kIdleLookMs);
   further_.back()->start_soon();
 }
 
-std::vector<ssh::Session*> Lanes::awaited() const {
+std::vector<ssh::Session*> Lanes::sessions() const {
   std::vector<ssh::Session*> sessions;
   if (ssh::Chain* chain = owner_.lane_0()) sessions.push_back(chain->target());
-  for (const auto& lane : further_) sessions.push_back(lane->chain().target());
-  std::erase_if(sessions, [](const ssh::Session* each) { return each == nullptr || !each->answer_awaited(); });
+  for (const auto& lane : further_)
+    if (ssh::Session* target = lane->chain().target()) sessions.push_back(target);
   return sessions;
 }
 
-// A client that gets no answer is the first to notice that a session is dead: a network that has changed says nothing.
+// A client that gets no answer is the first to notice that a session is dead: a network that has changed says nothing. All are
+// asked together, so that nobody is sent from one that is dead to the next.
 void Lanes::look_after_openings() {
-  const std::vector<ssh::Session*> sessions = awaited();
-  if (sessions.empty() || --opening_looks_left_ < 0) return opening_look_.stop();
-  for (ssh::Session* session : sessions) session->ping_if_awaited();
+  const std::vector<ssh::Session*> all = sessions();
+  const bool awaited = std::any_of(all.begin(), all.end(), [this](const auto* each) { return owner_.awaited(*each); });
+  if (!awaited || --opening_looks_left_ < 0) return opening_look_.stop();
+  for (ssh::Session* session : all) session->ping_if_quiet();
   leave_stalled();
 }
 
 // Its clients need not wait for what the keepalive finds in its own time, if there is another lane to be had.
 void Lanes::leave_stalled() {
-  std::vector<ssh::Session*> sessions = awaited();
-  std::erase_if(sessions, [](const ssh::Session* each) { return !each->stalled(); });
-  if (sessions.empty()) return;
-  ssh::Chain* chain = owner_.lane_0();
-  if (chain == nullptr) return;
+  std::vector<ssh::Session*> stalled = sessions();
+  std::erase_if(stalled, [this](const auto* each) { return !each->stalled() || !owner_.awaited(*each); });
+  const ssh::Chain* chain = owner_.lane_0();
+  if (stalled.empty() || chain == nullptr) return;
   const std::vector<Lane> lanes = facts(*chain);
   const LaneChoice choice = choose_lane(lanes, kLimits, ask(*chain));
   if (choice.open) open(*chain, lanes);
   if (!choice.lane || lanes[*choice.lane].stalled) return;
-  for (const ssh::Session* session : sessions) owner_.lane_stalls(*session);
+  for (const ssh::Session* session : stalled) owner_.lane_stalls(*session);
   owner_.lanes_changed();
 }
 

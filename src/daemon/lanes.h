@@ -24,7 +24,9 @@ class LaneOwner {
   virtual ~LaneOwner() = default;
   // The chain; null unless it is ready.
   virtual ssh::Chain* lane_0() = 0;
-  // Clients that wait for an answer in this session are to ask again.
+  // Clients wait for the target's answer in this session, and may be moved.
+  virtual bool awaited(const ssh::Session& session) const = 0;
+  // They are to ask again.
   virtual void lane_stalls(const ssh::Session& session) = 0;
   // Who was told to wait may ask again. True when some still wait.
   virtual bool lanes_changed() = 0;
@@ -56,7 +58,7 @@ class Lanes {
   LaneAsk ask(const ssh::Chain& chain) const;
   void open(const ssh::Chain& chain, const std::vector<Lane>& lanes);
   ssh::LaneRoute free_route(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const;
-  std::vector<ssh::Session*> awaited() const;
+  std::vector<ssh::Session*> sessions() const;
   void look_after_openings();
   void leave_stalled();
   void lane_ready();

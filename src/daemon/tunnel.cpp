@@ -206,10 +206,11 @@ void Tunnel::dial() {
   }
   // What still stands of the chain that has failed is held until the new one has taken its own places in it.
   drop_former();
+  const unsigned lane = chain_ ? chain_->lane().outer : 0;  // that of the hops that are held
   former_ = std::move(chain_);
   chain_ = std::make_unique<ssh::Chain>(services_.loop, services_.hops, profile_.hops,
                                         ssh::ChainUser{profile_.name, caller_.home, caller_.agent_path},
-                                        ssh::LaneRoute{}, static_cast<ssh::ChainObserver&>(*this));
+                                        ssh::LaneRoute{lane, lane}, static_cast<ssh::ChainObserver&>(*this));
   chain_->start();
 }
 
@@ -333,6 +334,7 @@ void Tunnel::go_on_in(std::unique_ptr<ssh::Chain> lane) {
   chain_->stop(ssh::AfterUse::close);
   services_.loop.retire(std::exchange(chain_, std::move(lane)));
   lanes_changed();
+  watch_idleness();
 }
 
 bool Tunnel::forward_admits(forward::LocalForward& forward, const forward::Accepted& client) {
@@ -361,6 +363,10 @@ void Tunnel::note_client_error(Error error) {
   const bool stands = state_ == TunnelState::up || state_ == TunnelState::degraded || (chain_ && chain_->ready());
   if (stands || !last_error_) return note_error(std::move(error));
   services_.log.warn(profile_.name, std::string(error_info(error.code).name) + ": " + error.message);
+}
+
+bool Tunnel::awaited(const ssh::Session& session) const {
+  return std::any_of(forwards_.begin(), forwards_.end(), [&session](const auto& each) { return each->waits_in(session); });
 }
 
 void Tunnel::lane_stalls(const ssh::Session& session) {

@@ -93,7 +93,8 @@ UpRequest::UpRequest(TunnelSet& tunnels, loop::Loop& loop, const control::Reques
       replies_(replies),
       deadline_(loop, [this] { time_out(); }) {
   for (std::string& name : control::get_strings(request.args, "names"))
-    if (std::find(names_.begin(), names_.end(), name) == names_.end()) names_.push_back(std::move(name));
+    if (pending_.try_emplace(name).second) names_.push_back(std::move(name));
+  waiting_ = names_.size();
 }
 
 UpRequest::~UpRequest() { give_up_waiting(); }
@@ -101,7 +102,6 @@ UpRequest::~UpRequest() { give_up_waiting(); }
 void UpRequest::start() {
   arm_deadline();
   const config::LoadResult loaded = load_profiles(args_);
-  for (const std::string& name : names_) pending_[name];
   for (const std::string& name : names_) {
     if (restart_ && tunnels_.find(name) == nullptr) {
       fail(name, {ErrorCode::not_up, name + " is not up", {}, "", "tunneld up " + name});
@@ -253,6 +253,7 @@ void UpRequest::succeed(Tunnel& tunnel) {
   const std::string name = tunnel.profile().name;
   Pending& pending = pending_[name];
   if (!std::exchange(pending.waiting, false)) return;
+  --waiting_;
   if (lease_)
     tunnels_.lease(name, client_);
   else
@@ -276,6 +277,7 @@ void UpRequest::succeed(Tunnel& tunnel) {
 void UpRequest::fail(const std::string& name, Error error) {
   Pending& pending = pending_[name];
   if (!std::exchange(pending.waiting, false)) return;
+  --waiting_;
   if (error.where.profile.empty()) error.where.profile = name;
   if (pending.outdated && !pending.orphaned) error.fix += "; what has changed in its file since it came up is taken over by tunneld up " + name;
   pending.exit_code = static_cast<int>(error_info(error.code).exit_code);
@@ -286,13 +288,10 @@ void UpRequest::fail(const std::string& name, Error error) {
 }
 
 void UpRequest::finish_if_done() {
-  if (finished_) return;
+  if (finished_ || waiting_ > 0) return;
   int exit_code = 0;
-  for (const std::string& name : names_) {
-    const Pending& pending = pending_[name];
-    if (pending.waiting) return;
-    if (exit_code == 0) exit_code = pending.exit_code;
-  }
+  for (const std::string& name : names_)
+    if (exit_code == 0) exit_code = pending_[name].exit_code;
   finished_ = true;
   deadline_.stop();
   replies_.send(Kind::result, {{"exit_code", exit_code}});  // the last: this is retired

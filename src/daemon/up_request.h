@@ -60,6 +60,7 @@ class UpRequest : public Request, private TunnelObserver {
   Replies& replies_;
   std::vector<std::string> names_;
   std::map<std::string, Pending> pending_;
+  std::size_t waiting_ = 0;  // of them
   bool finished_ = false;
   loop::Timer deadline_;
   // Asked one after another; the first is the one that the person sees.

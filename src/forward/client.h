@@ -43,8 +43,10 @@ class Client : private ssh::RelayOwner {
 
   // From the session that it waits for, if the server has not answered yet: it is held again. False otherwise.
   bool leave_session();
+  // The same, for a session that may still answer: only once, as the next one may be as slow.
+  void move() { moved_ = leave_session(); }
   bool waits_in(const ssh::Session& session) const {
-    return relay_ && relay_->session() == &session && relay_->unanswered();
+    return !moved_ && relay_ && relay_->session() == &session && relay_->unanswered();
   }
   // All that is left to do for it is to deliver what the target has sent.
   bool needs_no_session() const { return relay_ && relay_->needs_no_session(); }
@@ -70,6 +72,7 @@ class Client : private ssh::RelayOwner {
   Accepted accepted_;
   int fd_;
   State state_ = State::held;
+  bool moved_ = false;
   std::unique_ptr<loop::Poller> poller_;  // while held: whether the client is still there
   loop::Timer hold_;
   std::unique_ptr<ssh::Relay> relay_;

@@ -83,12 +83,16 @@ void LocalForward::end_service() {
   }
 }
 
+bool LocalForward::waits_in(const ssh::Session& session) const {
+  return std::any_of(clients_.begin(), clients_.end(), [&session](const auto& each) { return each.second->waits_in(session); });
+}
+
 void LocalForward::leave_session(const ssh::Session& session) {
   std::vector<Client*> waiting;
   for (const auto& [key, client] : clients_)
     if (client->waits_in(session)) waiting.push_back(client.get());
   for (Client* client : waiting)
-    if (clients_.contains(client)) client->leave_session();
+    if (clients_.contains(client)) client->move();
 }
 
 void LocalForward::reset_clients() {

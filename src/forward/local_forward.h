@@ -56,7 +56,9 @@ class LocalForward : private ClientOwner {
   void serve_held();
   // The session ends: clients whose connection stands are reset, those that wait for the target's answer are held again.
   void end_service();
-  // Clients that wait for the target's answer in this session are held again.
+  // Clients that wait for the target's answer in this session, and have not waited in another.
+  bool waits_in(const ssh::Session& session) const;
+  // They are held again.
   void leave_session(const ssh::Session& session);
   void reset_clients();
 

@@ -17,8 +17,9 @@ constexpr std::uint64_t kQuietMs = 100;
 constexpr std::uint64_t kPingAnywayMs = 1000;
 // How long an answer is awaited in silence before a ping tells a slow target from a dead session.
 constexpr std::uint64_t kAwaitedMs = 1000;
-// An unanswered ping: a server that is busy, or a packet that is sent again, has taken less.
-constexpr std::uint64_t kStalledMs = 2000;
+// An unanswered ping: longer than a server takes that is busy, or a packet that is sent again, or sshd's look-up of a target's
+// name with one dead resolver (5 s, resolv.conf(5)), meanwhile it answers nothing.
+constexpr std::uint64_t kStalledMs = 5000;
 constexpr std::uint64_t kStalledRoundTrips = 3;
 constexpr std::uint32_t kFirstChannelNumber = 43;  // session.c: FIRST_CHANNEL, and the counter is raised before use
 
@@ -209,8 +210,8 @@ void Session::ping() {
   ssh_send_keepalive(core_->session);
 }
 
-void Session::ping_if_awaited() {
-  if (answer_awaited() && loop_.precise_now_ms() >= last_heard_ms_ + kAwaitedMs) ping();
+void Session::ping_if_quiet() {
+  if (silent_ms() >= kAwaitedMs) ping();
 }
 
 std::uint64_t Session::silent_ms() const {
@@ -219,9 +220,8 @@ std::uint64_t Session::silent_ms() const {
 }
 
 bool Session::stalled() const {
-  const std::uint64_t sent_ms = ping_sent_us_ / 1000;
-  if (!pinging_ || last_heard_ms_ >= sent_ms) return false;
-  return loop_.precise_now_ms() >= sent_ms + std::max(kStalledMs, kStalledRoundTrips * shortest_rtt_us_ / 1000);
+  const std::uint64_t since = std::max(ping_sent_us_ / 1000, last_heard_ms_);
+  return pinging_ && loop_.precise_now_ms() >= since + std::max(kStalledMs, kStalledRoundTrips * shortest_rtt_us_ / 1000);
 }
 
 void Session::settle_ping() {

@@ -85,11 +85,10 @@ class Session {
   void ping();
   std::uint64_t last_heard_ms() const { return last_heard_ms_; }
   std::uint64_t silent_ms() const;
-  // The same, if a user of a channel waits for the server's answer, and nothing was heard for a while.
-  void ping_if_awaited();
+  // The same, if nothing was heard for a while.
+  void ping_if_quiet();
   // A ping has been without an answer, or anything else, for so long that this is no hiccup. It may come back.
   bool stalled() const;
-  bool answer_awaited() const { return !opening_.empty(); }
   // The shortest of its pings and of the openings of its channels, which may have waited behind a bulk stream or for
   // a target far away; 0 when there was none.
   std::uint64_t shortest_rtt_us() const { return shortest_rtt_us_; }

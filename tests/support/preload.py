@@ -18,6 +18,22 @@ extern "C" int getaddrinfo(const char *name, const char *service, const addrinfo
   return reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"))(name, service, hints, found);
 }
 """
+_SLOW_NAMES = """
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern "C" int getaddrinfo(const char *name, const char *service, const addrinfo *hints, addrinfo **found) {
+  const char *end = name ? strstr(name, ".slow") : nullptr;
+  if (struct stat seconds; end && strlen(end) == strlen(".slow") && stat("%s", &seconds) == 0) {
+    sleep(static_cast<unsigned>(seconds.st_size));
+    name = "127.0.0.1";
+  }
+  return reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"))(name, service, hints, found);
+}
+"""
 _SLEEPS = """
 #include <dlfcn.h>
 #include <sys/stat.h>
@@ -52,6 +68,14 @@ class StuckNames(_Preload):
 
     def answer(self) -> None:
         self.switch.touch()
+
+
+class SlowNames(_Preload):
+    """Names that end with ".slow" are this machine, and are looked up for so long."""
+
+    def __init__(self, folder: Path, seconds: int) -> None:
+        super().__init__(folder, "slow_names", _SLOW_NAMES)
+        self.switch.write_bytes(bytes(seconds))
 
 
 class Sleeps(_Preload):
