@@ -12,7 +12,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "core/endpoint.h"
@@ -128,6 +127,17 @@ Result<std::vector<UniqueFd>> listen_tcp_all(Endpoint& endpoint) {
   }
 }
 
+// Those that are missing, for us alone. 0 or errno.
+int make_folders_of(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string folder = path.substr(0, slash);
+    // mkdir on what exists may say EROFS or EACCES rather than EEXIST.
+    if (struct stat status {}; ::stat(folder.c_str(), &status) == 0) continue;
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return errno;
+  }
+  return 0;
+}
+
 // Whoever may rename the socket can put another in its place, to which clients would give their passwords.
 std::optional<Error> folder_error(const Endpoint& endpoint) {
   const std::string folder = std::filesystem::path(endpoint.path).parent_path();
@@ -155,11 +165,7 @@ Result<std::vector<UniqueFd>> listen_unix(const Endpoint& endpoint) {
     return fail({ErrorCode::listen_failed, "the path " + endpoint.path + " is too long for a unix socket", {},
                  "the system takes " + std::to_string(sizeof address.sun_path - 1) + " bytes", "choose a shorter path"});
   std::memcpy(address.sun_path, endpoint.path.c_str(), endpoint.path.size() + 1);
-  if (const auto slash = endpoint.path.find_last_of('/'); slash != 0 && slash != std::string::npos) {
-    std::error_code problem;
-    std::filesystem::create_directories(endpoint.path.substr(0, slash), problem);  // the daemon's umask is 077
-    if (problem) return fail(listen_error(endpoint, problem.value()));
-  }
+  if (const int error = make_folders_of(endpoint.path)) return fail(listen_error(endpoint, error));
   if (auto error = folder_error(endpoint)) return fail(std::move(*error));
   if (is_stale(address)) ::unlink(address.sun_path);
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
