@@ -175,6 +175,10 @@ void Lanes::leave_stalled() {
   const LaneChoice choice = choose_lane(lanes, kLimits, ask(*chain));
   if (choice.open) open(*chain, lanes);
   if (!choice.lane || lanes[*choice.lane].stalled) return;
+  // A client is moved once: only to one that has been heard of since, not to one whose own silence is shorter.
+  const ssh::Session* next = *choice.lane == 0 ? owner_.lane_0()->target() : further_[*choice.lane - 1]->chain().target();
+  std::erase_if(stalled, [next](const auto* each) { return next->last_heard_ms() <= each->pinged_at_ms(); });
+  if (stalled.empty()) return;
   for (const ssh::Session* session : stalled) owner_.lane_stalls(*session);
   owner_.lanes_changed();
 }

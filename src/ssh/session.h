@@ -89,6 +89,7 @@ class Session {
   void ping_if_quiet();
   // A ping has been without an answer, or anything else, for so long that this is no hiccup. It may come back.
   bool stalled() const;
+  std::uint64_t pinged_at_ms() const { return ping_sent_us_ / 1000; }  // the last time
   // The shortest of its pings and of the openings of its channels, which may have waited behind a bulk stream or for
   // a target far away; 0 when there was none.
   std::uint64_t shortest_rtt_us() const { return shortest_rtt_us_; }

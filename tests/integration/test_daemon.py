@@ -1,5 +1,4 @@
 """The daemon's own life: how it starts, outlives, dies, and is found again."""
-import json
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ from support.ports import answers
 from support.preload import StuckNames
 from support.process import alive
 from support.scale import patience, scaled
-from support.transfers import assert_echoes, assert_talks, talking_client
+from support.transfers import assert_echoes
 from support.tunneld import binary
 from support.wait import Stopwatch, wait_until
 
@@ -233,18 +232,6 @@ def test_clients_that_only_greet_keep_no_place_from_others(lab: Lab) -> None:
         for _ in range(300):
             stack.enter_context(control_client(lab)).sendall(HELLO)
         lab.tunneld.ok("ps")
-
-
-def test_an_up_of_thousands_of_names_stops_nobody(lab: Lab) -> None:
-    tunnel = lab.profile("demo", [lab.sshd()], {"echo": lab.target(targets.echo)})
-    tunnel.up()
-    names = [f"x{number}" for number in range(8000)]  # as many as a frame holds, nearly
-    request = {"id": 1, "verb": "up", "args": {"names": names}}
-    with talking_client(tunnel) as echo, control_client(lab) as client:
-        client.sendall(HELLO + json.dumps(request).encode() + b"\n")
-        watch = Stopwatch()
-        assert_talks(echo)
-        assert watch.seconds < patience(1)
 
 
 def test_the_binary_is_one_file_that_needs_no_environment(lab: Lab) -> None:
