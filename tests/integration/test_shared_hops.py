@@ -480,13 +480,12 @@ def test_a_profile_that_backs_off_comes_up_when_anothers_dial_gets_through(lab: 
     one = lab.profile("one", [a], {"echo": lab.target(targets.echo)}, **slow)
     two = lab.profile("two", [a, b], {"echo": lab.target(targets.echo)}, **slow)
     lab.tunneld.up("one", "two")
-    began = one.status()["since"]
     a.kill()
     for tunnel in (one, two):
         wait_until(lambda: tunnel.status()["state"] == "backing_off", patience(10), "it backs off")
     a.start()
     assert_echoes(two)
     wait_until(lambda: one.status()["state"] == "up", patience(2), "the other need not wait for its own turn")
-    assert one.status()["since"] != began and one.status()["reconnects"] == 1
+    assert one.status()["reconnects"] == 1
     lab.tunneld.ok("restart", "one")
     assert one.status()["reconnects"] == 1, "a restart is no loss"
