@@ -42,8 +42,9 @@ struct HostKeyVerdict {
   int line = 0;
   std::string known_type;         // changed: what was expected
   std::string known_fingerprint;
-  // One line: a known_hosts file that is there but cannot be used (not readable, too large). "unknown" then may not be
-  // the whole truth: only a person may accept the key, `accept-new` may not. Else empty.
+  // One line: a known_hosts file that is there but cannot be used (not readable, too large), or a line of one that is
+  // damaged and may speak of this server. "unknown" then may not be the whole truth: only a person may accept the key,
+  // `accept-new` may not. A revoked one without known_fingerprint: the @revoked line that is damaged. Else empty.
   std::string problem;
 };
 

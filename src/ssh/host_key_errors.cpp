@@ -26,6 +26,14 @@ Error refused_key_error(const Host& host, const HostKey& key, const HostKeyVerdi
   Error error;
   const std::string place =
       verdict.file.empty() ? "the profile's host_keys" : verdict.file + ":" + std::to_string(verdict.line);
+  if (verdict.status == HostKeyStatus::revoked && verdict.known_fingerprint.empty() && !verdict.problem.empty()) {
+    error.code = ErrorCode::host_key_revoked;
+    error.message = server(host) + " may show a revoked host key";
+    error.cause =
+        "it shows " + key.type + " " + key.fingerprint + ", and a @revoked line may mean that one: " + verdict.problem;
+    error.fix = "mend the line in " + place + ", or remove it if it was not meant for this key";
+    return error;
+  }
   if (verdict.status == HostKeyStatus::revoked) {
     error.code = ErrorCode::host_key_revoked;
     error.message = server(host) + " shows a revoked host key";

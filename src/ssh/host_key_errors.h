@@ -15,7 +15,8 @@ std::string host_key_question(const Host& host, const HostKey& key, const std::v
 
 Error refused_key_error(const Host& host, const HostKey& key, const HostKeyVerdict& verdict);  // changed or revoked
 Error unknown_key_error(const Host& host, const HostKey& key, const HostKeyVerdict& verdict);
-// Nobody can be asked. `problem`: the known_hosts file because of which accept-new must ask as well; may be empty.
+// Nobody can be asked. `problem`: the known_hosts file or line because of which accept-new must ask as well; may be
+// empty.
 Error needs_answer_error(const Host& host, const HostKey& key, const std::string& problem);
 Error unanswered_error(const Host& host, const HostKey& key);    // somebody was asked, and did not answer in time
 Error declined_key_error(const Host& host, const HostKey& key);

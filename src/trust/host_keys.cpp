@@ -48,6 +48,10 @@ HostKeyVerdict decided_by(HostKeyVerdict verdict, HostKeyStatus status, const st
   return verdict;
 }
 
+std::string damage_text(const std::string& file, const KnownKey& line) {
+  return "cannot use " + file + ":" + std::to_string(line.line) + ": " + line.damage;
+}
+
 }  // namespace
 
 HostKeyFiles usual_host_key_files(const std::string& own, const std::string& home) {
@@ -78,11 +82,25 @@ std::vector<HostKeys::Found> HostKeys::find(const std::string& name, NameKind ki
 }
 
 std::optional<HostKeys::Found> HostKeys::find_revoked(const HostKeyNames& names, const HostKey& key) const {
-  for (const std::string& name : names.revocable)
+  std::optional<Found> in_doubt;
+  for (const std::string& name : names.revocable) {
     // As a plain name, so that a pattern without a path refuses here as well.
-    for (const Found& found : find(name, NameKind::plain, Marker::revoked, true))
+    for (const Found& found : find(name, NameKind::plain, Marker::revoked, true)) {
       if (same_key(*found.key, key)) return found;
-  return std::nullopt;
+      if (found.key->blob_base64.empty() && !in_doubt) in_doubt = found;
+    }
+  }
+  return in_doubt;
+}
+
+std::string HostKeys::problem_for(const HostKeyNames& names) const {
+  for (const KnownHostsFile& file : files_)
+    if (!file.problem().empty()) return file.problem();
+  for (const std::string& name : {names.name, names.kind == NameKind::scoped ? names.plain : names.name}) {
+    const std::vector<Found> unreadable = find(name, NameKind::plain, Marker::unreadable, true);
+    if (!unreadable.empty()) return damage_text(*unreadable.front().file, *unreadable.front().key);
+  }
+  return {};
 }
 
 HostKeyVerdict HostKeys::check(const HostKeyQuery& query, const HostKey& key) {
@@ -90,10 +108,11 @@ HostKeyVerdict HostKeys::check(const HostKeyQuery& query, const HostKey& key) {
   const HostKeyNames names = names_of(query);
   HostKeyVerdict verdict;
   verdict.name = names.name;
-  for (const KnownHostsFile& file : files_)
-    if (verdict.problem.empty()) verdict.problem = file.problem();
-  if (const auto revoked = find_revoked(names, key))
+  verdict.problem = problem_for(names);
+  if (const auto revoked = find_revoked(names, key)) {
+    if (!revoked->key->damage.empty()) verdict.problem = damage_text(*revoked->file, *revoked->key);
     return decided_by(verdict, HostKeyStatus::revoked, *revoked->file, *revoked->key);
+  }
   if (!query.pins.empty()) return check_pins(verdict, query.pins, key);
 
   std::vector<Found> found = find(names.name, names.kind, Marker::none, true);

@@ -2,7 +2,8 @@
 // machine's.
 //
 // The rules, in this order (README.md beside this file says why):
-//  1. A @revoked line for the server, in any file, with this key: revoked. Not even a pin helps.
+//  1. A @revoked line for the server, in any file, with this key: revoked. Not even a pin helps. So it is when the line
+//     is damaged, and whom or which key it means cannot be told otherwise.
 //  2. Pins: one equals the key: pinned. There are pins and none does: changed.
 //  3. Lines for the recorded name (host_key_names.h), in all files: one equals the key: known. There are
 //  lines and none
@@ -60,6 +61,8 @@ class HostKeys final : public HostKeyStore {
   // Lines with this marker that speak of `name`, own file first; `with_own` false leaves that one out.
   std::vector<Found> find(const std::string& name, NameKind kind, Marker marker, bool with_own) const;
   std::optional<Found> find_revoked(const HostKeyNames& names, const HostKey& key) const;
+  // Why "unknown" may not be the whole truth; else empty.
+  std::string problem_for(const HostKeyNames& names) const;
 
   std::vector<KnownHostsFile> files_;  // the first is tunneld's own
 };

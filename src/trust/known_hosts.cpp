@@ -13,9 +13,15 @@ namespace tunneld::trust {
 namespace {
 
 constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kSkippedInBase64 = "\r\v\f";  // by ssh, and no blanks
 
 // The names of one daemon's profiles fit; the bound is for a daemon whose profiles change all the time.
 constexpr std::size_t kMaxNamesKept = 1024;
+
+// With so many lines that cannot be read the whole file is in doubt, and none is worth its memory.
+constexpr std::size_t kMaxUnreadableKept = 1024;
+
+constexpr std::string_view kEveryName = "*";  // whom a line speaks of when that cannot be told
 
 void skip_blanks(std::string_view& rest) {
   rest.remove_prefix(std::min(rest.find_first_not_of(kBlanks), rest.size()));
@@ -33,6 +39,34 @@ std::optional<Marker> marker_named(std::string_view word) {
   if (word == "@revoked") return Marker::revoked;
   if (word == "@cert-authority") return Marker::cert_authority;
   return std::nullopt;
+}
+
+// Those before the names, and what is wrong with them. Of several @revoked counts.
+std::string take_markers(std::string_view& names, std::string_view& rest, Marker& marker) {
+  std::string damage;
+  for (; names.starts_with('@'); names = take_word(rest)) {
+    const auto named = marker_named(names);
+    if (!named) damage = "unknown marker";
+    if (named && marker != Marker::none) damage = "two markers";
+    if (named && marker != Marker::revoked) marker = *named;
+  }
+  return damage;
+}
+
+// The key's two words, and what is wrong with them. A key that is whole is taken whatever the line says of its type, so
+// that one that is revoked can be told.
+std::string take_key(std::string_view& rest, KnownKey& key) {
+  const std::string_view type = take_word(rest);
+  std::string base64(take_word(rest));
+  std::erase_if(base64, [](char c) { return kSkippedInBase64.find(c) != std::string_view::npos; });
+  if (base64.empty()) return "no host name, key type and key";
+  const auto blob = decode_base64(base64);
+  if (!blob) return "the key is not base64";
+  const auto type_inside = key_type_of(*blob);
+  if (!type_inside) return "the key is cut off or damaged";
+  key.type = *type_inside;
+  key.blob_base64 = std::move(base64);
+  return type == key.type ? "" : "the key is not of the type that the line says";
 }
 
 template <typename Function>
@@ -81,7 +115,6 @@ KnownHosts KnownHosts::parse(std::string_view text) {
   int number = 0;
   for_each_part(text, '\n', [&hosts, &number](std::string_view line) {
     ++number;
-    if (line.ends_with('\r')) line.remove_suffix(1);
     std::string reason = hosts.add_line(line, number);
     if (reason.empty()) return;
     if (hosts.skipped_.size() < kMaxSkippedKept) hosts.skipped_.push_back({number, std::move(reason)});
@@ -92,28 +125,26 @@ KnownHosts KnownHosts::parse(std::string_view text) {
 
 std::string KnownHosts::add_line(std::string_view line, int number) {
   std::string_view rest = line.substr(0, line.find('\0'));  // where ssh's line ends: what it obeys must count here
+  if (rest.ends_with('\r')) rest.remove_suffix(1);
   std::string_view names = take_word(rest);
   if (names.empty() || names.starts_with('#')) return {};
   KnownKey key;
   key.line = number;
-  if (names.starts_with('@')) {
-    const auto marker = marker_named(names);
-    if (!marker) return "unknown marker";
-    key.marker = *marker;
-    names = take_word(rest);
-    if (names.starts_with('@')) return "two markers";
+  key.damage = take_markers(names, rest, key.marker);
+  if (std::string damage = take_key(rest, key); key.damage.empty()) key.damage = std::move(damage);
+  if (key.marker == Marker::none && !key.damage.empty()) key.marker = Marker::unreadable;
+  if (key.marker == Marker::unreadable && ++unreadable_count_ >= kMaxUnreadableKept) {
+    if (unreadable_count_ > kMaxUnreadableKept) return key.damage;
+    names = kEveryName;
   }
-  key.type = take_word(rest);
-  key.blob_base64 = take_word(rest);
-  if (key.blob_base64.empty()) return "no host name, key type and key";
-  const auto blob = decode_base64(key.blob_base64);
-  if (!blob) return "the key is not base64";
-  const auto type = key_type_of(*blob);
-  if (!type) return "the key is cut off or damaged";
-  if (*type != key.type) return "the key is not of the type that the line says";
-  std::string reason = add_names(names, keys_.size());
-  if (reason.empty()) keys_.push_back(std::move(key));
-  return reason;
+  if (names.empty()) names = kEveryName;
+  if (std::string damage = add_names(names, keys_.size()); !damage.empty()) {
+    if (key.damage.empty()) key.damage = std::move(damage);
+    if (key.marker == Marker::none) key.marker = Marker::unreadable;
+    add_patterns(std::string(kEveryName), keys_.size());
+  }
+  keys_.push_back(std::move(key));
+  return keys_.back().damage;
 }
 
 std::string KnownHosts::add_names(std::string_view names, std::size_t key) {

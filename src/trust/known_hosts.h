@@ -2,8 +2,9 @@
 // hostfile.c and match.c. Pure: reading files is known_hosts_file.h.
 // For one thread, const functions included.
 //
-// Each line stands for itself: one that cannot be parsed is skipped and counted, and the others keep their
-// meaning. (libssh gives up the whole file there, which turns a changed key into an unknown one.)
+// Each line stands for itself: one that cannot be parsed is counted, and the others keep their meaning. (libssh gives
+// up the whole file there, which turns a changed key into an unknown one.) It vouches for nobody, but is found under
+// its names, or under every name when they cannot be told: who is unknown otherwise may be known by it, or revoked.
 #pragma once
 
 #include <array>
@@ -16,13 +17,19 @@
 
 namespace tunneld::trust {
 
-enum class Marker { none, cert_authority, revoked };
+enum class Marker {
+  none,
+  cert_authority,
+  revoked,
+  unreadable,  // neither of the two, and damaged
+};
 
 struct KnownKey {
   Marker marker = Marker::none;
-  std::string type;         // equals the type inside the blob
-  std::string blob_base64;  // strict base64 of a whole key
+  std::string type;         // the one inside the blob
+  std::string blob_base64;  // strict base64 of a whole key; empty when the line is damaged and does not tell it
   int line = 0;             // from 1
+  std::string damage;       // why the line cannot be read; else empty
 };
 
 struct SkippedLine {
@@ -67,7 +74,7 @@ class KnownHosts {
     std::vector<Pattern> patterns;
   };
 
-  // Empty when the line was taken in (or says nothing), else why not.
+  // Empty when the line is whole (or says nothing), else why it cannot be read.
   std::string add_line(std::string_view line, int number);
   std::string add_names(std::string_view names, std::size_t key);
   std::string add_hashed_name(std::string_view field, std::size_t key);
@@ -84,6 +91,7 @@ class KnownHosts {
   mutable std::unordered_map<std::string, std::vector<std::size_t>> hashed_found_;
   std::vector<SkippedLine> skipped_;
   std::size_t skipped_count_ = 0;
+  std::size_t unreadable_count_ = 0;
 };
 
 // '*' stands for any text, '?' for one character. Both sides in lower case. Time is at most the product of

@@ -170,6 +170,18 @@ def test_a_revoked_key_is_refused_even_when_it_is_pinned_or_known(lab: Lab, name
     assert_works_after_mending(lab, tunnel, pid)
 
 
+def test_a_damaged_line_of_the_server_lets_accept_new_accept_nothing(lab: Lab) -> None:
+    hops, tunnel = unpinned(lab, 1, strict_host_key_checking="accept-new")
+    names, key_type, blob = hops[0].known_hosts_line().split()[:3]
+    for marker, code, exit_code in (("", "E-NEEDS-INPUT", NEEDS_INPUT), ("@revoked ", "E-HOST-KEY-REVOKED", REFUSED)):
+        known_hosts(lab).write_text(f"{marker}{names} {key_type} {blob[:-3]}\n")
+        assert_error(tunnel.fails(exit_code), code, f"{known_hosts(lab)}:1", hop=1, of=1)
+        assert_no_credential_was_shown(hops[0])
+    pid = lab.tunneld.pid
+    known_hosts(lab).write_text(f"elsewhere {key_type} {blob[:-3]}\n")
+    assert_works_after_mending(lab, tunnel, pid)
+
+
 def test_a_session_whose_key_was_revoked_meanwhile_is_shared_with_nobody_more(lab: Lab) -> None:
     hops, tunnel = unpinned(lab, 1, strict_host_key_checking="yes")
     later = lab.profile("later", hops, {"echo": lab.target(targets.echo)})

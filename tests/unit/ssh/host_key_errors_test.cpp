@@ -110,6 +110,15 @@ TEST(HostKeyErrors, ARevokedKeyNamesTheLineAndNoWayRoundIt) {
   EXPECT_FALSE(has(error.fix, "ssh-keygen"));
 }
 
+TEST(HostKeyErrors, ADamagedRevocationIsNamedAndToBeMended) {
+  HostKeyVerdict revoked = verdict(HostKeyStatus::revoked);
+  revoked.problem = "cannot use known_hosts:7: the key is not base64";
+  const Error error = refused_key_error(db_gw(), kShown, revoked);
+  expect_whole(error, ErrorCode::host_key_revoked);
+  EXPECT_TRUE(has(error.cause, revoked.problem)) << error.cause;
+  EXPECT_TRUE(has(error.fix, "/home/a/.local/state/tunneld/known_hosts:7")) << error.fix;
+}
+
 TEST(HostKeyErrors, AnUnknownKeyTellsHowToPinIt) {
   const Error error = unknown_key_error(db_gw(), kShown, verdict(HostKeyStatus::unknown));
   expect_whole(error, ErrorCode::host_key_unknown);

@@ -276,6 +276,39 @@ TEST_F(HostKeysTest, AFileThatCannotBeUsedIsNamed) {
   EXPECT_EQ(keys_.check(first_hop("bastion"), kKeyB).problem, "");
 }
 
+TEST_F(HostKeysTest, ADamagedLineThatMaySpeakOfTheServerIsNamed) {
+  const std::string problem = "cannot use " + user() + ":2: the key is not base64";
+  write_file(user(), "# mine\nbastion,10.0.5.12 ssh-ed25519 AAAA!\n");
+  EXPECT_EQ(keys_.check(first_hop("bastion"), kKeyA).problem, problem);
+  EXPECT_EQ(keys_.check(behind({"edge"}, "10.0.5.12"), kKeyA).problem, problem);
+  EXPECT_EQ(keys_.check(first_hop("other"), kKeyA).problem, "");
+  EXPECT_EQ(keys_.check(first_hop("bastion", 2222), kKeyA).problem, "");
+  write_file(user(), "|1|x|y " + kKeyA.type + " " + kKeyA.blob_base64 + "\n");
+  EXPECT_EQ(keys_.check(first_hop("other"), kKeyB).problem, "cannot use " + user() + ":1: the hashed name is damaged");
+}
+
+TEST_F(HostKeysTest, ADamagedRevocationRefusesWhatItMayMean) {
+  const std::string key = kKeyA.type + " " + kKeyA.blob_base64;
+  write_file(user(), "@revoked bastion ssh-ed25519 AAAA!\n");
+  const HostKeyVerdict any_key = keys_.check(first_hop("bastion"), kKeyB);
+  EXPECT_EQ(any_key.status, Status::revoked);
+  EXPECT_EQ(any_key.problem, "cannot use " + user() + ":1: the key is not base64");
+  EXPECT_EQ(any_key.known_fingerprint, "");
+  EXPECT_EQ(status(first_hop("other"), kKeyB), Status::unknown);
+  write_file(user(), "@revoked |1|x|y " + key + "\n");
+  EXPECT_EQ(status(first_hop("whoever"), kKeyA), Status::revoked);
+  EXPECT_EQ(status(first_hop("whoever"), kKeyB), Status::unknown);
+  write_file(user(), "@revoked\n");
+  EXPECT_EQ(status(first_hop("whoever"), kKeyA), Status::revoked);
+  for (const std::string& told :
+       {"@revoked bastion rsa-sha2-512 " + kKeyA.blob_base64, "@revoked @revoked bastion " + key}) {
+    write_file(user(), told + "\n");
+    EXPECT_EQ(status(first_hop("bastion"), kKeyA), Status::revoked) << told;
+    EXPECT_EQ(status(first_hop("bastion"), kKeyB), Status::unknown) << told;
+    EXPECT_EQ(status(first_hop("other"), kKeyA), Status::unknown) << told;
+  }
+}
+
 TEST_F(HostKeysTest, AFileOfAnotherUserIsNamed) {
   write_file(user(), line_for("bastion", kKeyA));
   std::filesystem::permissions(user(), std::filesystem::perms::none);

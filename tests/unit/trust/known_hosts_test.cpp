@@ -11,7 +11,15 @@ using namespace testing;
 
 std::vector<int> lines(const KnownHosts& hosts, const std::string& name, NameKind kind = NameKind::plain) {
   std::vector<int> numbers;
-  for (const KnownKey* key : hosts.find(name, kind)) numbers.push_back(key->line);
+  for (const KnownKey* key : hosts.find(name, kind))
+    if (key->damage.empty()) numbers.push_back(key->line);
+  return numbers;
+}
+
+std::vector<int> damaged_lines(const KnownHosts& hosts, const std::string& name) {
+  std::vector<int> numbers;
+  for (const KnownKey* key : hosts.find(name, NameKind::plain))
+    if (!key->damage.empty()) numbers.push_back(key->line);
   return numbers;
 }
 
@@ -134,6 +142,37 @@ TEST(KnownHosts, ALineEndsAtANulAsForSsh) {
   std::string line = "@revoked bastion " + kKeyA.type + " " + kKeyA.blob_base64;
   line += std::string("\0junk\n", 6);
   EXPECT_EQ(lines(KnownHosts::parse(line + line_for("bastion", kKeyB)), "bastion"), (Lines{1, 2}));
+  line.insert(line.find('\0'), "\r");
+  EXPECT_EQ(KnownHosts::parse(line).skipped_count(), 0U);
+}
+
+TEST(KnownHosts, WhiteSpaceThatSshSkipsInAKeyIsSkipped) {
+  std::string blob = kKeyA.blob_base64;
+  blob.insert(blob.size() / 2, "\f\v\r");
+  const KnownHosts hosts = KnownHosts::parse("a ssh-ed25519 " + blob + "\r \n");
+  ASSERT_EQ(lines(hosts, "a"), Lines{1});
+  EXPECT_EQ(hosts.find("a", NameKind::plain)[0]->blob_base64, kKeyA.blob_base64);
+}
+
+TEST(KnownHosts, ADamagedLineIsFoundUnderItsNames) {
+  const KnownHosts hosts = KnownHosts::parse("a ssh-ed25519 AAAA!\nb ssh-rsa " + kKeyA.blob_base64 + "\n");
+  EXPECT_EQ(damaged_lines(hosts, "a"), Lines{1});
+  EXPECT_EQ(damaged_lines(hosts, "b"), Lines{2});
+  EXPECT_EQ(damaged_lines(hosts, "c"), Lines{});
+  EXPECT_EQ(hosts.find("a", NameKind::plain)[0]->marker, Marker::unreadable);
+}
+
+TEST(KnownHosts, ADamagedLineThatDoesNotTellItsNamesIsFoundUnderEveryName) {
+  const KnownHosts hosts = KnownHosts::parse("|1|short|hash " + kKeyA.type + " " + kKeyA.blob_base64 + "\n@unknown\n");
+  EXPECT_EQ(damaged_lines(hosts, "whoever"), (Lines{1, 2}));
+}
+
+TEST(KnownHosts, VeryManyDamagedLinesPutEveryNameInDoubt) {
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) text += "x" + std::to_string(i) + "\n";
+  const KnownHosts hosts = KnownHosts::parse(text);
+  EXPECT_EQ(damaged_lines(hosts, "whoever").size(), 1U);
+  EXPECT_LT(hosts.size(), 10'000U);
 }
 
 TEST(KnownHosts, RemembersOnlyTheFirstSkippedLines) {
