@@ -53,6 +53,11 @@ std::string take_markers(std::string_view& names, std::string_view& rest, Marker
   return damage;
 }
 
+// ssh takes the names of RSA's signatures for the key's type as well.
+bool is_type(std::string_view word, std::string_view type) {
+  return word == type || (type == "ssh-rsa" && (word == "rsa-sha2-256" || word == "rsa-sha2-512"));
+}
+
 // The key's two words, and what is wrong with them. A key that is whole is taken whatever the line says of its type, so
 // that one that is revoked can be told.
 std::string take_key(std::string_view& rest, KnownKey& key) {
@@ -66,7 +71,7 @@ std::string take_key(std::string_view& rest, KnownKey& key) {
   if (!type_inside) return "the key is cut off or damaged";
   key.type = *type_inside;
   key.blob_base64 = std::move(base64);
-  return type == key.type ? "" : "the key is not of the type that the line says";
+  return is_type(type, key.type) ? "" : "the key is not of the type that the line says";
 }
 
 template <typename Function>

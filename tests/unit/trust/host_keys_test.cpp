@@ -301,7 +301,7 @@ TEST_F(HostKeysTest, ADamagedRevocationRefusesWhatItMayMean) {
   write_file(user(), "@revoked\n");
   EXPECT_EQ(status(first_hop("whoever"), kKeyA), Status::revoked);
   for (const std::string& told :
-       {"@revoked bastion rsa-sha2-512 " + kKeyA.blob_base64, "@revoked @revoked bastion " + key}) {
+       {"@revoked bastion ssh-rsa " + kKeyA.blob_base64, "@revoked @revoked bastion " + key}) {
     write_file(user(), told + "\n");
     EXPECT_EQ(status(first_hop("bastion"), kKeyA), Status::revoked) << told;
     EXPECT_EQ(status(first_hop("bastion"), kKeyB), Status::unknown) << told;

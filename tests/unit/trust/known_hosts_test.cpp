@@ -154,6 +154,14 @@ TEST(KnownHosts, WhiteSpaceThatSshSkipsInAKeyIsSkipped) {
   EXPECT_EQ(hosts.find("a", NameKind::plain)[0]->blob_base64, kKeyA.blob_base64);
 }
 
+TEST(KnownHosts, AnRsaKeyMayBeNamedAfterItsSignatureAsForSsh) {
+  const HostKey rsa = make_key('r', "ssh-rsa");
+  const KnownHosts hosts =
+      KnownHosts::parse("a rsa-sha2-512 " + rsa.blob_base64 + "\na rsa-sha2-512 " + kKeyA.blob_base64 + "\n");
+  ASSERT_EQ(lines(hosts, "a"), Lines{1});
+  EXPECT_EQ(hosts.find("a", NameKind::plain)[0]->type, "ssh-rsa");
+}
+
 TEST(KnownHosts, ADamagedLineIsFoundUnderItsNames) {
   const KnownHosts hosts = KnownHosts::parse("a ssh-ed25519 AAAA!\nb ssh-rsa " + kKeyA.blob_base64 + "\n");
   EXPECT_EQ(damaged_lines(hosts, "a"), Lines{1});
