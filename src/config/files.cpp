@@ -45,7 +45,6 @@ void read_definitions(const Source& source, Reader& reader) {
     return;
   }
   const Tree tree = parse_yaml(source, reader.report);
-  if (tree.root != nullptr) reader.report.secrets().collect(*tree.root);
   if (tree.root != nullptr && tree.root->kind != Node::Kind::null) {
     config::read_file(reader, *tree.root);
     return;

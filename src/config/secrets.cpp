@@ -2,65 +2,80 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 #include "config/yaml_tree.h"
 
 namespace tunneld::config {
 namespace {
 
-constexpr std::array<std::string_view, 9> kSecretKeys = {"password", "passwd", "pass",        "passphrase", "otp",
-                                                         "secret",   "token",  "private_key", "api_key"};
+constexpr std::string_view kSecrets = "secrets";
+constexpr std::string_view kFrom = "_from";
 
-bool replace_all(std::string& text, const std::string& word, const std::string& by) {
-  bool found = false;
-  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + by.size())) {
-    text.replace(at, word.size(), by);
-    found = true;
-  }
-  return found;
-}
-
-// "root:hunter2@host" to "root:***@host".
-void hide_userinfo(std::string& text) {
-  for (std::size_t at = text.find('@'); at != std::string::npos; at = text.find('@', at + 1)) {
-    const std::size_t begin = text.find_last_of(" \t\"'`/", at);
-    const std::size_t colon = text.find(':', begin == std::string::npos ? 0 : begin);
-    if (colon >= at || at - colon < 2) continue;
-    text.replace(colon + 1, at - colon - 1, "***");
-    at = colon + 4;
-  }
-}
-
-bool ends_word(char c) {
-  return c == ' ' || c == '\t' || c == ':' || c == '"' || c == '\'';
-}
-
-// Where the value of a key such as `password:` begins in the line; npos when the line has none from `from`
-// on.
-std::size_t find_secret_value(std::string_view line, std::size_t from) {
-  std::string lower(line);
-  for (char& c : lower)
+// The key in lower case, with '_' for whatever parts its words.
+std::string in_one_spelling(std::string_view key) {
+  std::string lower(key);
+  for (char& c : lower) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  std::size_t first = std::string::npos;
-  for (const std::string_view key : {"password", "passphrase", "otp"}) {
-    for (std::size_t at = lower.find(key, from); at != std::string::npos; at = lower.find(key, at + 1)) {
-      std::size_t i = at + key.size();
-      if (i >= lower.size() || !ends_word(lower[i])) continue;
-      while (i < lower.size() && ends_word(lower[i]) && lower[i] != ':') ++i;
-      if (i >= lower.size() || lower[i] != ':') continue;
-      ++i;
-      while (i < lower.size() && (lower[i] == ' ' || lower[i] == '\t')) ++i;
-      first = std::min(first, i);
-      break;
-    }
+    if (c == '-' || c == '.' || c == ' ') c = '_';
   }
-  return first;
+  return lower;
 }
 
-// For a file that is no YAML. A quoted value is masked to its closing quote, any other to the line's end.
-std::string masked(std::string_view line) {
+// What may hold a secret instead of the name of one, too. Who writes `password_from: hunter2` meant `password`.
+bool is_hidden_key(std::string_view key) {
+  std::string lower = in_one_spelling(key);
+  if (lower.ends_with(kFrom)) lower.resize(lower.size() - kFrom.size());
+  return is_secret_key(lower);
+}
+
+void replace_all(std::string& text, const std::string& word, const std::string& by) {
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + by.size()))
+    text.replace(at, word.size(), by);
+}
+
+// Puts asterisks for some bytes, as wide as they were, for what is underlined. Where they end now.
+std::size_t blot(std::string& text, std::size_t begin, std::size_t end) {
+  const std::size_t width = code_points(std::string_view(text).substr(begin, end - begin));
+  text.replace(begin, end - begin, std::string(width, '*'));
+  return begin + width;
+}
+
+// "root:hunter2@host" to "root:*******@host". A password may hold '@', ':' and '/' itself.
+void hide_userinfo(std::string& text) {
+  constexpr std::string_view kWordEnds = " \t\"'`";
+  std::size_t begin = 0;
+  while ((begin = text.find_first_not_of(kWordEnds, begin)) != std::string::npos) {
+    const std::size_t end = std::min(text.find_first_of(kWordEnds, begin), text.size());
+    const std::string_view word = std::string_view(text).substr(begin, end - begin);
+    const std::size_t at = word.rfind('@');
+    const std::size_t scheme = word.find("://");
+    const std::size_t colon = word.find(':', scheme < at ? scheme + 3 : 0);
+    const bool has_password = at != std::string_view::npos && colon < at && at - colon > 1;
+    if (has_password) blot(text, begin + colon + 1, begin + at);
+    begin = std::min(text.find_first_of(kWordEnds, begin), text.size());
+  }
+}
+
+// Where the value of a key that `is_hidden` begins in the line; npos when the line has none from `from` on.
+std::size_t find_value(std::string_view line, std::size_t from, bool (*is_hidden)(std::string_view)) {
+  const auto in_key = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-'; };
+  for (std::size_t colon = line.find(':', from); colon != std::string_view::npos; colon = line.find(':', colon + 1)) {
+    const std::size_t last = line.substr(0, colon).find_last_not_of(" \t\"'");
+    if (last == std::string_view::npos) continue;
+    std::size_t first = last + 1;
+    while (first > 0 && in_key(line[first - 1])) --first;
+    if (is_hidden(line.substr(first, last + 1 - first))) return line.find_first_not_of(" \t", colon + 1);
+  }
+  return std::string_view::npos;
+}
+
+// By the text alone, for what is a comment or no YAML. A quoted value is masked to its closing quote, any other to the
+// line's end, but for one that the tree knew.
+std::string masked(std::string_view line, bool broken) {
+  const auto is_hidden = broken ? is_above_secrets : is_secret_key;
   std::string result(line);
-  std::size_t at = find_secret_value(line, 0);
+  std::size_t at = find_value(result, 0, is_hidden);
   while (at < result.size()) {
     std::size_t end = result.size();
     const char quote = result[at];
@@ -68,70 +83,90 @@ std::string masked(std::string_view line) {
       std::size_t close = at + 1;
       while (close < result.size() && result[close] != quote) close += result[close] == '\\' && quote == '"' ? 2 : 1;
       end = std::min(close + 1, result.size());
+    } else if (quote == '*' && !broken) {
+      end = std::min(result.find_first_not_of('*', at), result.size());
     }
-    const std::size_t width = code_points(std::string_view(result).substr(at, end - at));
-    result.replace(at, end - at, std::string(width, '*'));
-    at = find_secret_value(result, at + width);
+    at = find_value(result, blot(result, at, end), is_hidden);
   }
   return result;
+}
+
+// Offset of a character of well-formed text, counted from 0.
+std::size_t offset_of(std::string_view text, int character) {
+  std::size_t offset = 0;
+  for (; offset < text.size() && character > 0; --character) do
+      ++offset;
+    while (offset < text.size() && (static_cast<unsigned char>(text[offset]) & 0xC0) == 0x80);
+  return offset;
 }
 
 }  // namespace
 
 bool is_secret_key(std::string_view key) {
-  std::string lower(key);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (c == '-') c = '_';
-  }
-  return std::find(kSecretKeys.begin(), kSecretKeys.end(), lower) != kSecretKeys.end();
+  const std::string lower = in_one_spelling(key);
+  std::string joined = lower;
+  std::erase(joined, '_');
+  constexpr std::array<std::string_view, 8> kEnds = {"password",   "passwords", "passwd",    "passphrase",
+                                                     "privatekey", "apikey",    "secretkey", "accesskey"};
+  if (std::any_of(kEnds.begin(), kEnds.end(), [&joined](std::string_view end) { return joined.ends_with(end); }))
+    return true;
+  constexpr std::array<std::string_view, 4> kLastWords = {"pass", "otp", "secret", "token"};
+  const std::string last = lower.substr(lower.rfind('_') + 1);
+  return std::find(kLastWords.begin(), kLastWords.end(), last) != kLastWords.end();
+}
+
+bool is_above_secrets(std::string_view key) {
+  return key == kSecrets || is_hidden_key(key);
 }
 
 void Secrets::collect(const Node& root) {
   if (root.spot.source == nullptr) return;
-  std::set<const Node*> seen;
-  look_for(root, true, files_[root.spot.source->path()], seen);
+  Seen seen;
+  collect(root, Under::nothing, files_[root.spot.source->path()], seen);
 }
 
-void Secrets::look_for(const Node& node, bool top, InFile& file, std::set<const Node*>& seen) {
-  if (!seen.insert(&node).second) return;
-  for (const Node* item : node.items) look_for(*item, false, file, seen);
-  for (const Entry& entry : node.entries) {
-    if (entry.key == nullptr || entry.value == nullptr) continue;
-    if (is_secret_key(entry.key->text))
-      collect_under(*entry.value, Keys::secret, file, seen);
-    else if (top && entry.key->text == "secrets")
-      collect_under(*entry.value, Keys::names, file, seen);
-    else
-      look_for(*entry.value, false, file, seen);
-  }
+void Secrets::collect(const Node& node, Under under, InFile& file, Seen& seen) {
+  if (!seen.insert({&node, under}).second) return;
+  const Place& place = node.spot.place;
+  if (under != Under::nothing && !node.text.empty())
+    file.words[place.line].push_back({place.column, place.width, node.text});
+  for (const Node* item : node.items) collect(*item, under, file, seen);
+  for (const std::vector<Entry>* entries : {&node.entries, &node.refused})
+    for (const Entry& entry : *entries) {
+      collect(*entry.key, under == Under::secret ? under : Under::nothing, file, seen);
+      Under below = under;
+      if (is_hidden_key(entry.key->text))
+        below = Under::secret;
+      else if (under == Under::nothing && entry.key->text == kSecrets)
+        below = Under::secrets;
+      collect(*entry.value, below, file, seen);
+    }
 }
 
-void Secrets::collect_under(const Node& node, Keys keys, InFile& file, std::set<const Node*>& seen) {
-  if (!node.text.empty()) file[node.spot.place.line].insert(node.text);
-  if (!seen.insert(&node).second) return;
-  for (const Node* item : node.items) collect_under(*item, keys, file, seen);
-  for (const Entry& entry : node.entries) {
-    if (entry.key != nullptr && keys == Keys::secret) file[entry.key->spot.place.line].insert(entry.key->text);
-    if (entry.value != nullptr) collect_under(*entry.value, keys, file, seen);
-  }
+void Secrets::broken(const std::string& path) {
+  files_[path].broken = true;
+}
+
+void Secrets::broken_below(const Spot& key) {
+  files_[key.source->path()].hidden_from = key.place.line;
 }
 
 void Secrets::hide(Finding& finding) const {
+  const auto found = files_.find(finding.position.file);
+  const bool known = found != files_.end();
+  if (known) hide_words(finding, found->second);
   for (std::string* text : {&finding.line, &finding.message, &finding.fix}) hide_userinfo(*text);
-  hide_words(finding);
-  finding.line = masked(finding.line);
+  finding.line = masked(finding.line, known && found->second.broken);
 }
 
-void Secrets::hide_words(Finding& finding) const {
-  const auto file = files_.find(finding.position.file);
-  if (file == files_.end()) return;
-  const auto words = file->second.find(finding.position.line);
-  if (words == file->second.end()) return;
-  for (const std::string& word : words->second) {
-    for (std::string* text : {&finding.message, &finding.fix}) replace_all(*text, in_quotes(word), "`***`");
-    // As wide as it was, for what is underlined. One that is written otherwise, with escapes say, is not found.
-    if (!replace_all(finding.line, word, std::string(code_points(word), '*'))) finding.line.clear();
+void Secrets::hide_words(Finding& finding, const InFile& file) const {
+  if (finding.position.line >= file.hidden_from) finding.line.clear();
+  const auto words = file.words.find(finding.position.line);
+  if (words == file.words.end()) return;
+  for (const Word& word : words->second) {
+    for (std::string* text : {&finding.message, &finding.fix}) replace_all(*text, in_quotes(word.text), "`***`");
+    const std::size_t begin = offset_of(finding.line, word.column - 1);
+    blot(finding.line, begin, begin + offset_of(std::string_view(finding.line).substr(begin), word.width));
   }
 }
 

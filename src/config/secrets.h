@@ -2,33 +2,52 @@
 // along.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "config/loader.h"
+#include "config/source.h"
 
 namespace tunneld::config {
 
 struct Node;
 
+// `password` and its like, also as the end of a longer key: `db-password`.
 bool is_secret_key(std::string_view key);
+// Such a key, one with `_from` behind it, or `secrets`.
+bool is_above_secrets(std::string_view key);
 
 class Secrets {
  public:
   // Everything under the file's `secrets:`, and under any key that is named like a secret.
   void collect(const Node& root);
+  // The file is no YAML, so that not all of it could be collected.
+  void broken(const std::string& path);
+  // It broke off below this key: what follows may be secret.
+  void broken_below(const Spot& key);
   // Puts asterisks for it, and for the password of anything like user:password@host.
   void hide(Finding& finding) const;
 
  private:
-  using Words = std::set<std::string>;
-  using InFile = std::map<int, Words>;  // by line
-  enum class Keys { names, secret };    // what the keys of a map are
-  void collect_under(const Node& node, Keys keys, InFile& file, std::set<const Node*>& seen);
-  void hide_words(Finding& finding) const;
-  void look_for(const Node& node, bool top, InFile& file, std::set<const Node*>& seen);
+  struct Word {
+    int column;
+    int width;
+    std::string text;
+  };
+  struct InFile {
+    std::map<int, std::vector<Word>> words = {};  // by line
+    int hidden_from = std::numeric_limits<int>::max();
+    bool broken = false;
+  };
+  enum class Under { nothing, secrets, secret };  // `secrets:`, whose keys may be shown, or `password:`
+  using Seen = std::set<std::pair<const Node*, Under>>;
+  void collect(const Node& node, Under under, InFile& file, Seen& seen);
+  void hide_words(Finding& finding, const InFile& file) const;
 
   std::map<std::string, InFile> files_;
 };

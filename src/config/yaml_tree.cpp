@@ -143,6 +143,17 @@ class Builder final : public YAML::EventHandler {
   }
   void OnMapEnd() override { close(); }
 
+  // The text ended early: the tree is what was read of it.
+  void break_off() {
+    report_.secrets().broken(source_.path());
+    for (const Frame& frame : frames_)
+      if (frame.key != nullptr && is_above_secrets(frame.key->text)) {
+        report_.secrets().broken_below(frame.key->spot);
+        break;
+      }
+    while (!frames_.empty()) close();
+  }
+
  private:
   struct Frame {
     Node* node;
@@ -254,8 +265,9 @@ class Builder final : public YAML::EventHandler {
   }
 
   void add_entry(Frame& frame, const Node& key, const Node& value) {
-    const auto refuse = [this, &frame, &key](std::string message, std::string fix) {
+    const auto refuse = [this, &frame, &key, &value](std::string message, std::string fix) {
       report_.error(key.spot, std::move(message), std::move(fix));
+      frame.node->refused.push_back({&key, &value});
       frame.node->own_flaw = frame.node->flawed = true;
     };
     if (!key.is_scalar()) return refuse("a key must be plain text", "write a name");
@@ -268,6 +280,7 @@ class Builder final : public YAML::EventHandler {
     }
     Entry& earlier = frame.node->entries[first->second];
     earlier.twice = frame.node->flawed = true;
+    frame.node->refused.push_back({&key, &value});
     report_.error(key.spot,
                   in_quotes(key.text) + " stands twice here, first in line " +
                       std::to_string(earlier.key->spot.place.line),
@@ -311,25 +324,28 @@ const Node* Node::find(std::string_view key) const {
 Tree parse_yaml(const Source& source, Report& report) {
   Tree tree;
   Builder builder(source, report, tree);
+  bool whole = false;
   try {
     std::istringstream stream(source.text());
     YAML::Parser parser(stream);
     tree.empty = !parser.HandleNextDocument(builder);
     if (!tree.empty) parser.HandleNextDocument(builder);  // to see whether there is more than one
+    whole = true;
   } catch (const Stop&) {
-    tree.root = nullptr;
+    // What is wrong has been reported.
   } catch (const YAML::Exception& failure) {
     const Spot spot{&source, source.place(failure.mark.line, failure.mark.column, 1)};
     if (is_about_a_tab(source.line(failure.mark.line + 1), failure.msg))
       report.error(spot, "a tab indents this line, where YAML takes spaces only", "put spaces in its place");
     else
       report.error(spot, "YAML: " + failure.msg, syntax_fix(failure.msg));
-    tree.root = nullptr;
   } catch (const std::exception& failure) {
     report.file_error(source.path(), std::string("the file cannot be parsed: ") + failure.what(),
                       "split the file");
-    tree.root = nullptr;
   }
+  if (!whole) builder.break_off();
+  if (tree.root != nullptr) report.secrets().collect(*tree.root);
+  if (!whole) tree.root = nullptr;
   return tree;
 }
 

@@ -24,6 +24,7 @@ struct Node {
   std::string text;                // scalar, as written: null, ~, yes and 0123 are text too
   std::vector<const Node*> items;  // list
   std::vector<Entry> entries;      // map: every key is a scalar and stands once
+  std::vector<Entry> refused;      // of the map, left out after a finding; only to know what they hold
   bool own_flaw = false;  // a mistake was reported of this very list or map, and something is left out
   bool flawed = false;    // of this node or of one in it
 

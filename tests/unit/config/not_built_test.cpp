@@ -96,7 +96,7 @@ TEST(NotBuilt, SecretsAreCheckedInside) {
   expect_inside(secret("file: b"), 3, 13, "is not an absolute path");
   expect_inside(secret("evn: A"), 3, 7, "a secret has no key `evn`");
   expect_inside(kHead + "secrets: {key: {env: X}}\nhosts: {h: {otp_from: kye}}\n", 3, 23,
-                "no secret is named `kye`");
+                "no secret is named `***`");
 }
 
 TEST(NotBuilt, ViaAndForwardsAreCheckedInside) {

@@ -108,14 +108,31 @@ TEST(Rules, WhatIsWrittenWhereASecretWouldBeIsNotShown) {
       host("\"pass\\x77ord\": hunter2"),
       host("password: \"hunter\\x32\", port: 0x"),
       host("via: {http_connect: \"ftp://u:hunter2@h:1\"}"),
+      host("db-password: hunter2, client_secret: hunter2, dbPassword: hunter2, port: 0x"),
+      host("password_from: hunter2"),
+      host("token: x, token: hunter2, port: 0x"),
+      kHead + "hosts:\n  h:\n    password:\n      hunter2: 1\n      hunter2: 2\n",
+      kHead + "hosts: {h: {prot: &x [hunter2], token: *x}}\n",
+      kHead + "secrets:\n  s:\n    hunter2: x: y\n",
+      kHead + "secrets:\n  s: \"hunter2\n",
+      kHead + "hosts:\n  h:\n    token: hunter2: x\n",
+      kHead + "hosts: {h: {token: hunter2, secrets: {s: hunter2]}}\n",
+      kHead + "hosts: {h: {token: hunter2, <<: {token: hunter2}}}\n",
       kHead + "profiles:\n  p:\n    hops: [\"root:hunter2@a.example.com\"]\n",
       kHead + "profiles:\n  p:\n    hops: [\"ssh://root:hunter2@a.example.com\"]\n",
+      kHead + "profiles:\n  p:\n    hops: [\"root:hunter/@hunter:2@a.example.com\"]\n",
   };
   for (const std::string& text : texts) {
     const LoadResult result = load_text(text);
     EXPECT_TRUE(result.has_errors()) << text;
     EXPECT_EQ(rendered(result).find("hunter"), std::string::npos) << rendered(result);
   }
+}
+
+TEST(Rules, WhatIsNoSecretIsShownBesideOne) {
+  EXPECT_EQ(load_text(host("token: é, prot: 1")).findings.back().line, "  h: {token: *, prot: 1}");
+  EXPECT_EQ(load_text(kHead + "secrets: {s: {env: X}}\n").findings.front().line, "secrets: {s: {env: *}}");
+  EXPECT_EQ(load_text(kHead + "hosts: {pass-gate: {prot: 22}}\n").findings.front().line, "hosts: {pass-gate: {prot: 22}}");
 }
 
 TEST(Rules, NamesOfHostsAndUsersCannotBeMisread) {
