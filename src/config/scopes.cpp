@@ -5,10 +5,6 @@
 namespace tunneld::config {
 namespace {
 
-bool holds(const std::vector<std::size_t>& list, std::size_t value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
-
 bool has_fault(const FileDefinition& file) {
   return file.failed || file.bad || file.defaults.bad;
 }
@@ -22,17 +18,21 @@ Scopes::Scopes(const std::vector<FileDefinition>& files) : files_(files) {
   }
 }
 
-// `from` and what its links lead to, breadth first.
-std::vector<std::size_t> Scopes::reachable(std::size_t from, Links links) const {
-  std::vector<std::size_t> found{from};
-  std::vector<bool> seen(files_.size());
-  seen[from] = true;
-  for (std::size_t i = 0; i < found.size(); ++i)
-    for (const std::size_t next : files_[found[i]].*links) {
-      if (!seen[next]) found.push_back(next);
-      seen[next] = true;
+// What `from` includes or is included by, breadth first. Asked again for each pair of files, of which there are many.
+const Scopes::Reached& Scopes::reachable(std::size_t from, Links links) {
+  auto& known = links == &FileDefinition::includes ? below_ : above_;
+  const auto [entry, added] = known.try_emplace(from);
+  Reached& reached = entry->second;
+  if (!added) return reached;
+  reached.files.push_back(from);
+  reached.holds.resize(files_.size());
+  reached.holds[from] = true;
+  for (std::size_t i = 0; i < reached.files.size(); ++i)
+    for (const std::size_t next : files_[reached.files[i]].*links) {
+      if (!reached.holds[next]) reached.files.push_back(next);
+      reached.holds[next] = true;
     }
-  return found;
+  return reached;
 }
 
 const std::vector<const DefaultsDefinition*>& Scopes::defaults(std::size_t file, std::size_t user) {
@@ -41,14 +41,14 @@ const std::vector<const DefaultsDefinition*>& Scopes::defaults(std::size_t file,
   std::vector<const DefaultsDefinition*>& result = entry->second;
   for (const FileDefinition& candidate : files_)
     if (candidate.overrides) result.push_back(&candidate.defaults);
-  const std::vector<std::size_t> above = reachable(file, &FileDefinition::included_by);
-  const std::vector<std::size_t> above_user = reachable(user, &FileDefinition::included_by);
-  const bool on_a_way = holds(above, user);
-  for (const std::size_t candidate : above) {
+  const Reached& above = reachable(file, &FileDefinition::included_by);
+  const Reached& above_user = reachable(user, &FileDefinition::included_by);
+  const Reached& below_user = reachable(user, &FileDefinition::includes);
+  const bool on_a_way = above.holds[user];
+  for (const std::size_t candidate : above.files) {
     if (files_[candidate].overrides) continue;
-    const bool counts = !on_a_way || holds(above_user, candidate) ||
-                        holds(reachable(candidate, &FileDefinition::included_by), user);
-    if (counts) result.push_back(&files_[candidate].defaults);
+    if (!on_a_way || above_user.holds[candidate] || below_user.holds[candidate])
+      result.push_back(&files_[candidate].defaults);
   }
   return result;
 }
@@ -57,8 +57,8 @@ bool Scopes::sound(std::size_t file) {
   const auto [entry, added] = sound_.try_emplace(file, true);
   if (!added) return entry->second;
   const auto faulty = [this](std::size_t index) { return has_fault(files_[index]); };
-  const std::vector<std::size_t> above = reachable(file, &FileDefinition::included_by);
-  const std::vector<std::size_t> below = reachable(file, &FileDefinition::includes);
+  const std::vector<std::size_t>& above = reachable(file, &FileDefinition::included_by).files;
+  const std::vector<std::size_t>& below = reachable(file, &FileDefinition::includes).files;
   const bool overrides_faulty = std::any_of(
       files_.begin(), files_.end(),
       [](const FileDefinition& candidate) { return candidate.overrides && has_fault(candidate); });

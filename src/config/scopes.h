@@ -30,12 +30,18 @@ class Scopes {
 
  private:
   using Links = std::vector<std::size_t> FileDefinition::*;
-  std::vector<std::size_t> reachable(std::size_t from, Links links) const;
+  struct Reached {
+    std::vector<std::size_t> files;  // nearest first
+    std::vector<bool> holds;         // by file
+  };
+  const Reached& reachable(std::size_t from, Links links);
 
   const std::vector<FileDefinition>& files_;
   std::map<const Source*, std::size_t> by_source_;
   std::map<std::pair<std::size_t, std::size_t>, std::vector<const DefaultsDefinition*>> defaults_;
   std::map<std::size_t, bool> sound_;
+  std::map<std::size_t, Reached> above_;  // that include a file, and
+  std::map<std::size_t, Reached> below_;  // that it includes
   bool some_failed_ = false;
 };
 
