@@ -327,6 +327,10 @@ std::optional<Endpoint> Reader::finish_endpoint(Endpoint endpoint, const Spot& s
     report.error(spot, "the path of a unix socket is at most 107 bytes long", "use a shorter path");
     return std::nullopt;
   }
+  if (expanded->ends_with('/')) {
+    report.error(spot, in_quotes(*expanded) + " is a folder, not the path of a unix socket", "add the name of the socket");
+    return std::nullopt;
+  }
   endpoint.path = *std::move(expanded);
   return endpoint;
 }

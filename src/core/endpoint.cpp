@@ -122,9 +122,32 @@ Result<Endpoint> any_endpoint(std::string_view port_text) {
   return Endpoint{Endpoint::Kind::tcp, std::string(kAnyAddress), *port, {}};
 }
 
+// getaddrinfo takes 127.1, 0 and 0x7f000001 for IPv4 addresses as well: the four numbers that such a word means. Any other
+// that ends in a number can be no name either (WHATWG URL, "ends in a number").
+Result<std::string> plain_address(const std::string& host) {
+  if (is_ip_address(host)) return host;
+  in_addr meant{};
+  std::array<char, INET_ADDRSTRLEN> text{};
+  if (inet_aton(host.c_str(), &meant) != 0)
+    return inet_ntop(AF_INET, &meant, text.data(), static_cast<socklen_t>(text.size()));
+  const std::string last = host.substr(host.rfind('.') + 1);
+  if (!last.empty() && std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; }))
+    return refuse("\"" + host.substr(0, 40) + "\" is no IPv4 address", "write four numbers from 0 to 255, like 127.0.0.1");
+  return host;
+}
+
+Result<Endpoint> listening_on(const std::string& host, std::string_view port_text) {
+  Result<Endpoint> endpoint = tcp_endpoint(host, port_text, PortZero::allowed);
+  if (!endpoint) return endpoint;
+  const Result<std::string> address = plain_address(endpoint->host);
+  if (!address) return tl::unexpected(address.error());
+  endpoint->host = *address;
+  return endpoint;
+}
+
 Result<Endpoint> listen_endpoint(const std::string& bind, const std::string& port) {
   if (bind.empty() || bind == kAnyAddress) return any_endpoint(port);
-  return tcp_endpoint(bind, port, PortZero::allowed);
+  return listening_on(bind, port);
 }
 
 Result<LocalForwardSpec> both(Result<Endpoint> listen, Result<Endpoint> connect) {
@@ -195,8 +218,9 @@ Result<Endpoint> parse_endpoint(std::string_view text, PortZero zero) {
   const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
   if (!bracketed && host.find(':') != std::string_view::npos)
     return refuse("an IPv6 address stands in brackets", "write it like \"[::1]:5432\"");
-  if (zero == PortZero::allowed && host == kAnyAddress) return any_endpoint(text.substr(colon + 1));
-  return tcp_endpoint(without_brackets(host), text.substr(colon + 1), zero);
+  const std::string_view port = text.substr(colon + 1);
+  if (zero == PortZero::refused) return tcp_endpoint(without_brackets(host), port, zero);
+  return host == kAnyAddress ? any_endpoint(port) : listening_on(without_brackets(host), port);
 }
 
 Result<LocalForwardSpec> parse_local_forward(std::string_view text) {

@@ -28,7 +28,8 @@ std::optional<Error> check_host_word(std::string_view host);
 std::optional<Error> check_user_word(std::string_view user);
 
 // "host:port", "[v6]:port" or "unix:PATH"; "*" as host where port 0 is allowed, too. PATH is kept as it
-// stands (it may begin with ~ or ${NAME}).
+// stands (it may begin with ~ or ${NAME}). Where port 0 is allowed, which is to listen, an IPv4 address in another
+// spelling (127.1, 0) becomes its four numbers.
 Result<Endpoint> parse_endpoint(std::string_view text, PortZero zero);
 
 struct LocalForwardSpec {

@@ -198,11 +198,21 @@ TEST(Rules, TwoForwardsOnOneAddress) {
   expect_only(two("127.0.0.1:5432", "localhost:5432"), 7, 19,
               "forwards `a` and `b` both listen on localhost:5432");
   expect_only(two("0.0.0.0:1", "127.0.0.1:1"), 7, 19, "both listen on");
+  expect_only(two("127.1:1", "127.0.0.1:1"), 7, 19, "both listen on 127.0.0.1:1");
   expect_only(two("unix:/run/a", "unix:/run/a"), 7, 19, "both listen on unix:/run/a");
   EXPECT_TRUE(load_text(two("localhost:0", "localhost:0")).findings.empty());
   EXPECT_TRUE(load_text(two("127.0.0.1:1", "[::1]:1")).findings.empty());
   expect_only(profile("    forwards: {a: \"5432:db:1\", b: \"127.0.0.1:5432:db:2\"}\n"), 5, 35,
               "both listen on");
+}
+
+TEST(Rules, WhatCannotBeListenedOnIsSaid) {
+  const auto listen = [](const std::string& on) {
+    return profile("    forwards:\n      a: {listen: \"" + on + "\", connect: \"db:1\"}\n");
+  };
+  expect_only(listen("300.1.1.1:5"), 6, 19, "\"300.1.1.1\" is no IPv4 address", "four numbers");
+  expect_only(listen("unix:/"), 6, 19, "`/` is a folder, not the path of a unix socket", "add the name");
+  expect_only(listen("unix:~/"), 6, 19, "is a folder");
 }
 
 TEST(Rules, TwoProfilesOnOneAddressAreAWarning) {

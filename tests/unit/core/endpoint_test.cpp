@@ -30,6 +30,24 @@ TEST(Endpoint, RefusesHalvesAndBareIPv6) {
     EXPECT_FALSE(parse_endpoint(text, PortZero::refused).has_value()) << text;
 }
 
+TEST(Endpoint, AddressesToListenOnHaveOneSpelling) {
+  const std::pair<const char*, const char*> meant[] = {{"0:1", "0.0.0.0:1"},
+                                                       {"127.1:1", "127.0.0.1:1"},
+                                                       {"0x7f000001:1", "127.0.0.1:1"},
+                                                       {"010.0.0.1:1", "8.0.0.1:1"},
+                                                       {"a1:1", "a1:1"},
+                                                       {"[::1]:1", "[::1]:1"}};
+  for (const auto& [text, address] : meant) {
+    EXPECT_EQ(to_string(parse_endpoint(text, PortZero::allowed).value()), address);
+    EXPECT_EQ(to_string(parse_local_forward(std::string(text) + ":x:1")->listen), address);
+  }
+  for (const char* text : {"300.1.1.1:5", "127.0.0.1.1:5", "4294967296:5", "x.1:5"}) {
+    EXPECT_FALSE(parse_endpoint(text, PortZero::allowed).has_value()) << text;
+    EXPECT_FALSE(parse_local_forward(std::string(text) + ":x:1").has_value()) << text;
+  }
+  EXPECT_EQ(parse_endpoint("127.1:1", PortZero::refused)->host, "127.1");  // another machine reads it
+}
+
 struct ForwardCase {
   const char* text;
   const char* listen;
@@ -112,6 +130,8 @@ TEST(ListenClaims, ClashWhereBindWould) {
   EXPECT_TRUE(clash("[::1]:5432", "LocalHost:5432"));
   EXPECT_TRUE(clash("[0:0::1]:5432", "[::1]:5432"));
   EXPECT_TRUE(clash("0.0.0.0:5432", "127.0.0.1:5432"));
+  EXPECT_TRUE(clash("0:5432", "127.0.0.1:5432"));
+  EXPECT_TRUE(clash("127.1:5432", "127.0.0.1:5432"));
   EXPECT_TRUE(clash("[::]:5432", "[::1]:5432"));
   EXPECT_TRUE(clash("*:5432", "127.0.0.1:5432"));
   EXPECT_TRUE(clash("*:5432", "[::1]:5432"));
