@@ -29,9 +29,15 @@ bool is_hidden_key(std::string_view key) {
   return is_secret_key(lower);
 }
 
-void replace_all(std::string& text, const std::string& word, const std::string& by) {
-  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + by.size()))
-    text.replace(at, word.size(), by);
+// Puts `***` for whatever stands in backticks and is one of `quoted`. A word may hold backticks itself.
+void hide_quoted(std::string& text, const std::set<std::string>& quoted) {
+  for (std::size_t begin = text.find('`'); begin != std::string::npos; begin = text.find('`', begin + 1))
+    for (std::size_t end = text.find('`', begin + 1); end != std::string::npos; end = text.find('`', end + 1))
+      if (quoted.contains(text.substr(begin, end + 1 - begin))) {
+        text.replace(begin, end + 1 - begin, "`***`");
+        begin += 4;
+        break;
+      }
 }
 
 // Puts asterisks for some bytes, as wide as they were, for what is underlined. Where they end now.
@@ -91,15 +97,6 @@ std::string masked(std::string_view line, bool broken) {
   return result;
 }
 
-// Offset of a character of well-formed text, counted from 0.
-std::size_t offset_of(std::string_view text, int character) {
-  std::size_t offset = 0;
-  for (; offset < text.size() && character > 0; --character) do
-      ++offset;
-    while (offset < text.size() && (static_cast<unsigned char>(text[offset]) & 0xC0) == 0x80);
-  return offset;
-}
-
 }  // namespace
 
 bool is_secret_key(std::string_view key) {
@@ -127,9 +124,12 @@ void Secrets::collect(const Node& root) {
 
 void Secrets::collect(const Node& node, Under under, InFile& file, Seen& seen) {
   if (!seen.insert({&node, under}).second) return;
-  const Place& place = node.spot.place;
-  if (under != Under::nothing && !node.text.empty())
-    file.words[place.line].push_back({place.column, place.width, node.text});
+  if (under != Under::nothing && !node.text.empty()) {
+    const Place& place = node.spot.place;
+    InLine& line = file.lines[place.line];
+    line.places.emplace_back(place.column, place.width);
+    line.quoted.insert(in_quotes(node.text));
+  }
   for (const Node* item : node.items) collect(*item, under, file, seen);
   for (const std::vector<Entry>* entries : {&node.entries, &node.refused})
     for (const Entry& entry : *entries) {
@@ -161,13 +161,23 @@ void Secrets::hide(Finding& finding) const {
 
 void Secrets::hide_words(Finding& finding, const InFile& file) const {
   if (finding.position.line >= file.hidden_from) finding.line.clear();
-  const auto words = file.words.find(finding.position.line);
-  if (words == file.words.end()) return;
-  for (const Word& word : words->second) {
-    for (std::string* text : {&finding.message, &finding.fix}) replace_all(*text, in_quotes(word.text), "`***`");
-    const std::size_t begin = offset_of(finding.line, word.column - 1);
-    blot(finding.line, begin, begin + offset_of(std::string_view(finding.line).substr(begin), word.width));
+  const auto found = file.lines.find(finding.position.line);
+  if (found == file.lines.end()) return;
+  for (std::string* text : {&finding.message, &finding.fix}) hide_quoted(*text, found->second.quoted);
+  std::vector<bool> hidden(code_points(finding.line) + 1);
+  for (const auto& [column, width] : found->second.places)
+    for (std::size_t i = column; i < std::min(column + width, hidden.size()); ++i) hidden[i] = true;
+  std::string line;
+  std::size_t column = 0;
+  for (const char c : finding.line) {
+    const bool begins = !is_continuation(c);
+    if (begins) ++column;
+    if (!hidden[column])
+      line += c;
+    else if (begins)
+      line += '*';
   }
+  finding.line = std::move(line);
 }
 
 }  // namespace tunneld::config

@@ -2,6 +2,7 @@
 // along.
 #pragma once
 
+#include <cstddef>
 #include <limits>
 #include <map>
 #include <set>
@@ -34,13 +35,12 @@ class Secrets {
   void hide(Finding& finding) const;
 
  private:
-  struct Word {
-    int column;
-    int width;
-    std::string text;
+  struct InLine {
+    std::vector<std::pair<std::size_t, std::size_t>> places = {};  // column and width
+    std::set<std::string> quoted = {};                             // as messages quote them
   };
   struct InFile {
-    std::map<int, std::vector<Word>> words = {};  // by line
+    std::map<int, InLine> lines = {};
     int hidden_from = std::numeric_limits<int>::max();
     bool broken = false;
   };

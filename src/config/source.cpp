@@ -6,10 +6,6 @@
 namespace tunneld::config {
 namespace {
 
-bool is_continuation(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
-}
-
 // Bytes of the well-formed character at the front of `text`, 0 when it is none (RFC 3629: shortest form, no
 // surrogates, at most U+10FFFF).
 std::size_t character_bytes(std::string_view text) {
@@ -33,6 +29,10 @@ std::size_t character_bytes(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
 
 std::size_t code_points(std::string_view text) {
   return static_cast<std::size_t>(

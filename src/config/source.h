@@ -53,6 +53,8 @@ struct Spot {
   Place place;
 };
 
+// The byte is not the first of its character.
+bool is_continuation(char c);
 std::size_t code_points(std::string_view text);
 
 // Offset of the first byte that is not UTF-8 (RFC 3629) or that begins a character YAML does not allow (C0

@@ -197,7 +197,8 @@ std::optional<Error> check_user_word(std::string_view user) {
         ErrorCode::profile_invalid, "a user name must not end with '\\'", {}, {}, "take the '\\' away"};
   if (user.find_first_of(":/") != std::string_view::npos)
     return Error{ErrorCode::profile_invalid, "a user name must not hold ':' or '/'", {}, {},
-                 "write it like \"user@host:port\", or use the keys `user:` and `port:`; a password never stands in a profile"};
+                 "write it like \"user@host:port\", or use the keys `user:` and `port:`; a password never stands in a "
+                 "profile"};
   return check_word(user, "a user name", "'`\"$;&<>|(){}");
 }
 

@@ -440,10 +440,23 @@ TEST(Bounds, FilesThatIncludeEachOtherDenselyAreResolvedSoon) {
     for (int j = i + 1; j < std::min(i + 60, kFiles); ++j) includes += std::to_string(j) + ".yaml, ";
     for (int j = i; j < std::min(i + 60, kFiles); ++j) hops += "h" + std::to_string(j) + ", ";
     const std::string name = std::to_string(i);
-    folder.write(name + ".yaml", kHead + "include: [" + includes + "]\ndefaults: {user: u" + name + "}\nhosts: {h" + name +
-                                     ": {hostname: h" + name + ".example.com}}\nprofiles: {p" + name + ": {hops: [" + hops + "]}}\n");
+    folder.write(name + ".yaml", kHead + "include: [" + includes + "]\ndefaults: {user: u" + name + "}\nhosts: {h" +
+                                     name + ": {hostname: h" + name + ".example.com}}\nprofiles: {p" + name +
+                                     ": {hops: [" + hops + "]}}\n");
   }
   EXPECT_LT(seconds_to_load(folder, "0.yaml"), 4);  // it was 20, and is a fifth of one
+}
+
+TEST(Bounds, ManySecretsInALineAreHiddenSoon) {
+  std::string secrets;
+  std::string unknown;
+  for (int i = 0; i < 40'000; ++i) secrets += "s" + std::to_string(i) + ", ";
+  for (int i = 0; i < 1'000; ++i) unknown += ", z" + std::to_string(i) + ": x";
+  const ProfileFolder folder;
+  folder.write("p.yaml", "{version: 1, password: [" + secrets + "]" + unknown + "}\n");
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(folder.load({"p.yaml"}).findings.size(), 1'001U);
+  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(), 3);
 }
 
 TEST(Bounds, AnothersHomeIsNotKnown) {
