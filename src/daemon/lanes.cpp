@@ -131,10 +131,13 @@ ssh::Session* Lanes::choose() {
   }
   opening_looks_left_ = kOpeningLooks;
   if (!opening_look_.active()) opening_look_.start(kOpeningLookMs, kOpeningLookMs);
-  if (*choice.lane == 0) return chain->target();
-  Further& lane = *further_[*choice.lane - 1];
-  lane.empty_since_ms = 0;  // it may be empty again when it is looked at next
-  return lane.chain().target();
+  if (*choice.lane != 0) further_[*choice.lane - 1]->empty_since_ms = 0;  // it may be empty again at the next look
+  return session_of(*choice.lane);
+}
+
+ssh::Session* Lanes::session_of(std::size_t lane) const {
+  ssh::Chain* chain = lane == 0 ? owner_.lane_0() : &further_[lane - 1]->chain();
+  return chain != nullptr ? chain->target() : nullptr;
 }
 
 void Lanes::open(const ssh::Chain& chain, const std::vector<Lane>& lanes) {
@@ -149,9 +152,8 @@ void Lanes::open(const ssh::Chain& chain, const std::vector<Lane>& lanes) {
 
 std::vector<ssh::Session*> Lanes::sessions() const {
   std::vector<ssh::Session*> sessions;
-  if (ssh::Chain* chain = owner_.lane_0()) sessions.push_back(chain->target());
-  for (const auto& lane : further_)
-    if (ssh::Session* target = lane->chain().target()) sessions.push_back(target);
+  for (std::size_t lane = 0; lane <= further_.size(); ++lane)
+    if (ssh::Session* session = session_of(lane)) sessions.push_back(session);
   return sessions;
 }
 
@@ -176,7 +178,7 @@ void Lanes::leave_stalled() {
   if (choice.open) open(*chain, lanes);
   if (!choice.lane || lanes[*choice.lane].stalled) return;
   // A client is moved once: only to one that has been heard of since, not to one whose own silence is shorter.
-  const ssh::Session* next = *choice.lane == 0 ? owner_.lane_0()->target() : further_[*choice.lane - 1]->chain().target();
+  const ssh::Session* next = session_of(*choice.lane);
   std::erase_if(stalled, [next](const auto* each) { return next->last_heard_ms() <= each->pinged_at_ms(); });
   if (stalled.empty()) return;
   for (const ssh::Session* session : stalled) owner_.lane_stalls(*session);

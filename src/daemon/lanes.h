@@ -58,6 +58,7 @@ class Lanes {
   LaneAsk ask(const ssh::Chain& chain) const;
   void open(const ssh::Chain& chain, const std::vector<Lane>& lanes);
   ssh::LaneRoute free_route(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const;
+  ssh::Session* session_of(std::size_t lane) const;  // null unless ready
   std::vector<ssh::Session*> sessions() const;
   void look_after_openings();
   void leave_stalled();
