@@ -164,6 +164,7 @@ void Secrets::hide_words(Finding& finding, const InFile& file) const {
   const auto found = file.lines.find(finding.position.line);
   if (found == file.lines.end()) return;
   for (std::string* text : {&finding.message, &finding.fix}) hide_quoted(*text, found->second.quoted);
+  if (finding.line.empty()) return;
   std::vector<bool> hidden(code_points(finding.line) + 1);
   for (const auto& [column, width] : found->second.places)
     for (std::size_t i = column; i < std::min(column + width, hidden.size()); ++i) hidden[i] = true;
