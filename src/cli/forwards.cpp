@@ -91,7 +91,7 @@ std::string client_hint(const OpenForward& forward) {
   return "";
 }
 
-std::string up_line(const std::string& profile, const std::vector<OpenForward>& forwards, bool already) {
+std::string up_line(const std::string& profile, const std::vector<OpenForward>& forwards, bool already, bool idle) {
   std::string hint;
   for (const OpenForward& forward : forwards)
     if (hint.empty()) hint = client_hint(forward);
@@ -99,7 +99,8 @@ std::string up_line(const std::string& profile, const std::vector<OpenForward>& 
     if (const auto listen = parse_endpoint(forwards[0].listen, PortZero::allowed);
         listen && listen->kind == Endpoint::Kind::tcp)
       hint = to_string(for_client(*listen));
-  return profile + " is up" + (already ? " (it was already)" : "") + (hint.empty() ? "" : ": " + hint);
+  return profile + " is up" + (already ? " (it was already)" : "") + (idle ? ", and connects with its first client" : "") +
+         (hint.empty() ? "" : ": " + hint);
 }
 
 std::map<std::string, std::string> environment_of(const std::vector<OpenForward>& forwards) {

@@ -31,8 +31,8 @@ Endpoint for_client(Endpoint listen);
 // tells.
 std::string client_hint(const OpenForward& forward);
 
-// "prod-db is up: psql -h 127.0.0.1 -p 5432"
-std::string up_line(const std::string& profile, const std::vector<OpenForward>& forwards, bool already);
+// "prod-db is up: psql -h 127.0.0.1 -p 5432". `idle`: the chain waits for a client.
+std::string up_line(const std::string& profile, const std::vector<OpenForward>& forwards, bool already, bool idle);
 
 // The environment of `exec`'s command: TUNNELD_<FORWARD>_HOST, _PORT, _ADDRESS; with one forward also
 // TUNNELD_HOST and so on; for the first forward with `app: postgresql` PGHOST and PGPORT. A unix socket's

@@ -54,6 +54,13 @@ std::string since_text(const Json& object, std::string_view key, WallTime now) {
   return time ? duration_text(now - *time) : "-";
 }
 
+// It is up without a session: on demand, or unused for idle_timeout.
+bool is_idle(const Json& item) {
+  const std::string state = get_string(item, "state");
+  const std::vector<Json> hops = elements(item, "hops");
+  return (state == "up" || state == "degraded") && !hops.empty() && get_string(hops.front(), "state") == "idle";
+}
+
 std::string state_text(const std::string& state, bool color) {
   if (state == "up" || state == "ready" || state == "listening") return colored(state, Color::green, color);
   if (state == "needs_action" || state == "lost") return colored(state, Color::red, color);
@@ -144,7 +151,7 @@ void add_ps_rows(std::vector<std::vector<std::string>>& rows, const Json& item, 
   if (forwards.empty()) forwards.push_back(Json::object());
   bool first = true;
   for (const Json& forward : forwards) {
-    rows.push_back({first ? shown(item, "name") : "", first ? shown(item, "state") : "",
+    rows.push_back({first ? shown(item, "name") : "", first ? shown(item, "state") + (is_idle(item) ? ", idle" : "") : "",
                     shown(forward, "listen"), shown(forward, "connect"), number(forward, "connections"),
                     first ? since_text(item, "since", now) : ""});
     first = false;
@@ -181,7 +188,7 @@ std::string ps_text(const std::vector<Json>& items, WallTime now, bool color) {
 std::string status_text(const Json& item, WallTime now, const std::string& home, bool color) {
   const std::string since = since_text(item, "since", now);
   std::string text = shown(item, "name") + "  " + state_text(shown(item, "state"), color) +
-                     (since == "-" ? "" : " for " + since) + "\n";
+                     (since == "-" ? "" : " for " + since) + (is_idle(item) ? ", idle: the next client has it connected" : "") + "\n";
   text += "  file        " + sanitize(short_path(get_string(item, "file"), "", home)) + "\n";
   text += hops_text(item) + forwards_text(item);
   if (const std::string error = last_error_text(item, now, color); !error.empty())

@@ -32,7 +32,8 @@ std::vector<std::string> Progress::on_event(const control::Json& event, Time now
   if (kind == "profile_failed") return drop_steps_of(profile);
   if (kind == "profile_up") {
     std::vector<std::string> lines = drop_steps_of(profile);
-    lines.push_back(sanitize(up_line(profile, open_forwards(event), control::get_bool(event, "already"))));
+    lines.push_back(sanitize(up_line(profile, open_forwards(event), control::get_bool(event, "already"),
+                                     control::get_bool(event, "idle"))));
     return lines;
   }
   return {};

@@ -80,6 +80,12 @@ std::optional<Error> Tunnel::cannot_listen_as(const Profile& other) {
 
 void Tunnel::up() { event(TunnelEvent::up); }
 
+void Tunnel::tell_progress_so_far(TunnelObserver& late) {
+  for (std::size_t i = 0; chain_ && i < profile_.hops.size(); ++i)
+    for (const ssh::HopProgress& step : chain_->steps_of(i))
+      late.tunnel_progress(*this, static_cast<int>(i) + 1, profile_.hops[i], step);
+}
+
 // Restarting promises new sessions. Other profiles keep theirs until they are restarted themselves.
 void Tunnel::restart() {
   if (chain_) chain_->detach();
@@ -135,14 +141,17 @@ void Tunnel::event(TunnelEvent event) {
   const TunnelStep result = step(state_, context(), event);
   if (result.legality != Legality::legal) return;
   const TunnelState from = std::exchange(state_, result.next);
+  const bool drops_chain =
+      std::find(result.actions.begin(), result.actions.end(), TunnelAction::drop_chain) != result.actions.end();
   if (from != state_) {
     // It is down for as long as it has not been up, however often it has tried.
     const auto tries = [](TunnelState state) { return state == TunnelState::starting || state == TunnelState::backing_off; };
     if (!tries(from) || !tries(state_)) since_ = std::chrono::system_clock::now();
     if (from == TunnelState::draining) drain_.stop();
+  }
+  if (from != state_ || drops_chain)
     services_.log.info(profile_.name, std::string(to_string(from)) + " -> " + std::string(to_string(state_)) + " (" +
                                           result.reason + ")");
-  }
   for (const TunnelAction action : result.actions) perform(action);
   if (state_ == TunnelState::down) return observer_.tunnel_down(*this);
   // Binding may have changed the fact that tells up from degraded.

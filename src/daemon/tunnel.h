@@ -73,6 +73,8 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::optional<Error> cannot_listen_as(const Profile& other);
   void up();
   void restart();
+  // What the others have been told of the dial that is under way.
+  void tell_progress_so_far(TunnelObserver& late);
   // Another's chain stands. If what this one waits for is one of its hops, it waits no longer.
   void try_beside(const Tunnel& other);
   // Stops accepting, waits for clients `drain_ms` at most, then closes everything and tells the observer.

@@ -161,6 +161,7 @@ void UpRequest::begin(const std::string& name, const Profile& profile) {
                              std::to_string(port->second)});
   }
   pending_[name].was_serving = tunnel.serving() && !restart_;
+  const bool joins_dial = tunnel.state() == TunnelState::starting && !restart_;
   // When a port is taken the chain would come up for nothing.
   if (tunnel.state() != TunnelState::draining && !tunnel.listen() && tunnel.last_error()) {
     Error error = tunnel.last_error()->error;
@@ -171,6 +172,7 @@ void UpRequest::begin(const std::string& name, const Profile& profile) {
     tunnel.restart();
   else
     tunnel.up();
+  if (joins_dial) tunnel.tell_progress_so_far(*this);
   if (tunnel.serving()) succeed(tunnel);
 }
 
@@ -269,6 +271,7 @@ void UpRequest::succeed(Tunnel& tunnel) {
                  {"profile", name},
                  {"already", pending.was_serving},
                  {"outdated", pending.outdated},
+                 {"idle", tunnel.chain() == nullptr},
                  {"forwards", forwards}});
   tunnels_.release(name, *this);
   finish_if_done();

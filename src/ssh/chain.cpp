@@ -78,6 +78,7 @@ void Chain::take_next_hop() {
   SharedHop* before = hops_.empty() ? nullptr : hops_.back();
   SharedHop& next = graph_.find(before, likeness_at(hops_.size()));
   hops_.push_back(&next);
+  steps_.resize(hops_.size());
   next.join(*this);
 }
 
@@ -113,7 +114,9 @@ std::size_t Chain::index_of(const Hop& hop) const {
 
 void Chain::hop_progress(Hop& hop, const HopProgress& progress) {
   const std::size_t index = index_of(hop);
-  if (!stopped_) observer_->chain_progress(static_cast<int>(index) + 1, hosts_[index], progress);
+  if (stopped_) return;
+  steps_[index].note(progress);
+  observer_->chain_progress(static_cast<int>(index) + 1, hosts_[index], progress);
 }
 
 void Chain::hop_state_changed(Hop& hop, HopState from, const char* reason) {

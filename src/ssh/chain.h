@@ -79,6 +79,10 @@ class Chain : private HopUser {
   std::size_t channels() const { return ready_ ? hops_.back()->hop().session()->channel_count() : 0; }  // in it
   const ChainUser& user() const { return user_; }
   const LaneRoute& lane() const { return lane_; }
+  // What was told of this hop's progress so far.
+  std::vector<HopProgress> steps_of(std::size_t index) const {
+    return index < steps_.size() ? steps_[index].all() : std::vector<HopProgress>();
+  }
   // Null while the hops before this one are not ready.
   const SharedHop* hop(std::size_t index) const { return index < hops_.size() ? hops_[index] : nullptr; }
 
@@ -106,6 +110,7 @@ class Chain : private HopUser {
   const LaneRoute lane_;
   ChainObserver* observer_;
   std::vector<SharedHop*> hops_;  // as far as it has come
+  std::vector<HopSteps> steps_;   // of each
   bool ready_ = false;
   bool stopped_ = false;
   bool concluding_ = false;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include "loop/worker.h"
@@ -34,6 +35,14 @@ std::uint64_t next_session_number() {
 }
 
 }  // namespace
+
+void HopSteps::note(const HopProgress& progress) {
+  const bool goes_on = !steps_.empty() && steps_.back().state == HopProgress::State::started;
+  if (goes_on && std::string_view(steps_.back().step) == progress.step)
+    steps_.back() = progress;
+  else
+    steps_.push_back(progress);
+}
 
 Hop::Hop(loop::Loop& loop, const Host& host, HopSetting setting, HostKeyStore& keys, HopObserver& observer)
     : loop_(loop),
@@ -195,7 +204,7 @@ void Hop::session_handshaken(const HostKey& key) {
 }
 
 void Hop::verify_host_key() {
-  step_started("verifying_host_key", "Verifying host key " + key_.fingerprint);
+  step_started("verifying_host_key", verifying_text());
   const HostKeyVerdict verdict = keys_.check(host_key_query(host_, setting_.path), key_);
   switch (verdict.status) {
     case HostKeyStatus::pinned: return accept_host_key(false, "pinned");
@@ -227,7 +236,10 @@ void Hop::handle_unknown_key(const HostKeyVerdict& verdict) {
 
 void Hop::ask() {
   const std::string question = host_key_question(host_, key_, setting_.path);
-  if (!observer_.hop_asks(*this, question, key_)) fail_with(needs_answer_error(host_, key_, key_problem_));
+  if (!observer_.hop_asks(*this, question, key_)) return fail_with(needs_answer_error(host_, key_, key_problem_));
+  // Who waits at another terminal sees what for.
+  progress_.text = "Asking a person about the host key of " + host_.hostname;
+  observer_.hop_progress(*this, progress_);
 }
 
 // The deadline stays that of the first question: the server waits for us since then.
@@ -237,6 +249,7 @@ void Hop::ask_again() {
 
 void Hop::answer(const std::string& fingerprint, bool accept) {
   if (state_ != HopState::needs_input || fingerprint != key_.fingerprint) return;
+  progress_.text = verifying_text();
   if (accept)
     accept_host_key(true, "accepted, recorded");
   else
@@ -318,6 +331,10 @@ void Hop::tear_down() {
     session_->shut_down();
     loop_.retire(std::move(session_));
   }
+}
+
+std::string Hop::verifying_text() const {
+  return "Verifying host key " + key_.fingerprint;
 }
 
 void Hop::step_started(const char* step, std::string text) {

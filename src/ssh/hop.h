@@ -35,6 +35,16 @@ struct HopProgress {
   std::uint64_t elapsed_ms = 0;
 };
 
+// The steps that were told so far, each in its last words: for whoever comes later.
+class HopSteps {
+ public:
+  void note(const HopProgress& progress);
+  const std::vector<HopProgress>& all() const { return steps_; }
+
+ private:
+  std::vector<HopProgress> steps_;
+};
+
 class HopObserver {
  public:
   virtual ~HopObserver() = default;
@@ -114,6 +124,7 @@ class Hop : private SessionObserver, private TransportOwner {
   void tear_down();
   std::string how_lost(const std::string& text) const;
   void fail_with(Error error);
+  std::string verifying_text() const;
   void step_started(const char* step, std::string text);
   void step_ended(HopProgress::State state, std::string detail);
 

@@ -60,7 +60,7 @@ void SharedHop::join(HopUser& user) {
   users_.push_back(&user);
   if (hop_.state() == HopState::idle) return hop_.start(before_ != nullptr ? &before_->hop_ : nullptr);
   if (hop_.state() == HopState::ready) return welcome_later(user);
-  for (const HopProgress& step : std::vector<HopProgress>(steps_)) user.hop_progress(hop_, step);
+  for (const HopProgress& step : std::vector<HopProgress>(steps_.all())) user.hop_progress(hop_, step);
 }
 
 void SharedHop::welcome_later(HopUser& user) {
@@ -126,10 +126,7 @@ void SharedHop::tell(const std::function<void(HopUser&)>& news) {
 }
 
 void SharedHop::hop_progress(Hop& hop, const HopProgress& progress) {
-  if (progress.state == HopProgress::State::started)
-    steps_.push_back(progress);
-  else if (!steps_.empty())
-    steps_.back() = progress;
+  steps_.note(progress);
   tell([&](HopUser& user) { user.hop_progress(hop, progress); });
 }
 

@@ -79,7 +79,7 @@ class SharedHop : private HopObserver {
   std::vector<HopUser*> users_;
   std::size_t hops_behind_ = 0;  // whose sessions run through this one's
   HopUser* asked_ = nullptr;     // who was asked about the host key
-  std::vector<HopProgress> steps_;
+  HopSteps steps_;
   bool detached_ = false;
   bool silent_ = false;  // it or a hop before it will be given up
   std::uint64_t left_at_ms_ = 0;

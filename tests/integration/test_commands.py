@@ -467,10 +467,13 @@ def test_mistakes_of_usage_have_their_exit_codes(lab: Lab, tunnel: Tunnel) -> No
 def test_an_on_demand_profile_dials_at_its_first_client(lab: Lab) -> None:
     server = lab.sshd()
     tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)}, on_demand=True)
-    tunnel.up()
+    outcome = tunnel.up()
+    assert "demo is up, and connects with its first client: 127.0.0.1:" in outcome.text, outcome
+    assert "demo  up, idle" in lab.tunneld.ok("ps").text
     assert server.sessions() == 0
     assert_echoes(tunnel)
     assert server.sessions() == 1
+    assert "idle" not in lab.tunneld.ok("ps").text
 
 
 def test_an_idle_chain_is_closed_and_dialled_again_for_the_next_client(lab: Lab) -> None:
@@ -479,6 +482,7 @@ def test_an_idle_chain_is_closed_and_dialled_again_for_the_next_client(lab: Lab)
     tunnel.up()
     assert_echoes(tunnel)
     wait_until(lambda: server.sessions() == 0, 5, "the chain is closed")
+    assert "up -> up (idle)" in lab.tunneld.ok("logs", "demo").text
     assert_echoes(tunnel)
 
 

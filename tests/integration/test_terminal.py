@@ -75,6 +75,24 @@ def test_ctrl_c_in_up_leaves_nothing_half_open(lab: Lab, terminal: Open, number:
     assert_echoes(tunnel)
 
 
+@pytest.mark.sanitized
+def test_who_waits_at_another_terminal_sees_how_far_it_is_and_what_for(lab: Lab, terminal: Open) -> None:
+    hops = lab.chain(2)
+    del lab.hosts[hops[1].name]["host_keys"]
+    lab.profile("demo", hops, {"echo": lab.target(targets.echo)})
+    lab.profile("neighbour", hops, {"echo": lab.target(targets.echo)})
+    asked = terminal("up", "demo")
+    asked.read_until("(yes/no/[fingerprint])?")
+    waiting = [terminal("up", name) for name in ("demo", "neighbour")]
+    for window in waiting:
+        window.read_until("Asking a person about the host key of 127.0.0.1")
+    assert f"Opening channel to 127.0.0.1:{hops[1].port}... ok" in waiting[0].text, "what was done before it came"
+    asked.type("yes\n")
+    for window in [asked, *waiting]:
+        assert window.wait(patience(20)) == 0, window.text
+        assert f"Verifying host key {hops[1].host_keys[0].fingerprint}... ok  accepted, recorded" in window.text
+
+
 def test_ctrl_c_at_the_prompt_leaves_nothing_half_open(lab: Lab, terminal: Open) -> None:
     server = lab.sshd()
     del lab.hosts["bastion"]["host_keys"]

@@ -47,14 +47,16 @@ TEST(ClientHint, QuotesWhatAShellWouldSplit) {
 
 TEST(UpLine, HasTheHintElseTheOnlyAddressElseNothing) {
   EXPECT_EQ(up_line("p", {forward("web", "127.0.0.1:80", "a:80"), forward("db", "127.0.0.1:5432", "a:5432")},
-                    false),
+                    false, false),
             "p is up: psql -h 127.0.0.1 -p 5432");
-  EXPECT_EQ(up_line("p", {forward("web", "0.0.0.0:80", "a:80")}, false), "p is up: 127.0.0.1:80");
+  EXPECT_EQ(up_line("p", {forward("web", "0.0.0.0:80", "a:80")}, false, false), "p is up: 127.0.0.1:80");
   EXPECT_EQ(
-      up_line("p", {forward("web", "127.0.0.1:80", "a:80"), forward("x", "127.0.0.1:81", "a:81")}, false),
+      up_line("p", {forward("web", "127.0.0.1:80", "a:80"), forward("x", "127.0.0.1:81", "a:81")}, false, false),
       "p is up");
-  EXPECT_EQ(up_line("p", {forward("web", "unix:/run/x", "a:80")}, false), "p is up");
-  EXPECT_EQ(up_line("p", {}, true), "p is up (it was already)");
+  EXPECT_EQ(up_line("p", {forward("web", "unix:/run/x", "a:80")}, false, false), "p is up");
+  EXPECT_EQ(up_line("p", {}, true, false), "p is up (it was already)");
+  EXPECT_EQ(up_line("p", {forward("web", "0.0.0.0:80", "a:80")}, false, true),
+            "p is up, and connects with its first client: 127.0.0.1:80");
 }
 
 TEST(Environment, OfOneForwardHasTheShortNamesToo) {

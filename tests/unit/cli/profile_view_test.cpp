@@ -77,6 +77,15 @@ TEST(StatusText, ShowsOneProfileInFull) {
             "  reconnects  1\n");
 }
 
+TEST(StatusText, AProfileThatIsUpWithoutASessionSaysThatItIsIdle) {
+  Json idle = item();
+  for (Json& hop : idle["hops"]) hop["state"] = "idle";
+  EXPECT_EQ(status_text(idle, kNow, "/home/a", false).find("prod-db  up for 2 h 5 min, idle: the next client has it connected\n"), 0U);
+  EXPECT_NE(ps_text({idle}, kNow, false).find("prod-db  up, idle  127.0.0.1:5432"), std::string::npos);
+  idle["state"] = "backing_off";
+  EXPECT_EQ(status_text(idle, kNow, "/home/a", false).find(", idle"), std::string::npos);
+}
+
 TEST(StatusText, ShowsTheLastErrorAndTheNextTry) {
   const std::string text = status_text(lost_item(), kNow, "/home/a", false);
   EXPECT_NE(text.find("  last error  E-HOP-UNREACHABLE at edge: no route[31m, 3 min ago\n"),

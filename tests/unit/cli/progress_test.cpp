@@ -42,6 +42,16 @@ TEST(Progress, TheLastTextOfAStepIsKept) {
             Lines{"Authenticating alice (publickey, agent)... ok  120 ms"});
 }
 
+TEST(Progress, AStepThatGoesOnUnderAnotherTextIsShownWithIt) {
+  Progress progress(false, false);
+  progress.on_event(step("verifying_host_key", "started", "Verifying host key SHA256:x"), kStart);
+  EXPECT_EQ(progress.on_event(step("verifying_host_key", "started", "Asking a person"), kStart + 1s),
+            Lines{});
+  EXPECT_EQ(progress.live_text(kStart + 3s), "Asking a person... 3 s");
+  EXPECT_EQ(progress.on_event(step("verifying_host_key", "ok", "Verifying host key SHA256:x", "accepted"), kStart + 3s),
+            Lines{"Verifying host key SHA256:x... ok  accepted"});
+}
+
 TEST(Progress, AFailedStepSaysSoWithoutADetail) {
   Progress progress(false, false);
   EXPECT_EQ(progress.on_event(step("opening_channel", "failed", "Opening channel to 10.0.5.12:22"), kStart),
