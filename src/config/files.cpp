@@ -32,6 +32,7 @@ bool text_is_sound(const Source& source, Report& report) {
   const TextFault fault = find_text_fault(source.text());
   if (fault.offset == std::string_view::npos) return true;
   const Spot spot{&source, place_of(source, fault.offset)};
+  report.secrets().read_lines(source, true);
   if (fault.encoding)
     report.error(spot, "this byte is not UTF-8", "save the file as UTF-8");
   else

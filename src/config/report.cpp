@@ -11,7 +11,6 @@ namespace {
 
 // Nobody reads more, and a hostile file must not turn one long line into gigabytes of copies.
 constexpr std::size_t kMaxFindings = 1'000;
-constexpr std::size_t kMaxLineBytes = 4'096;
 
 }  // namespace
 

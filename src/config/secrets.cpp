@@ -29,6 +29,20 @@ bool is_hidden_key(std::string_view key) {
   return is_secret_key(lower);
 }
 
+bool is_secrets(std::string_view key) {
+  return in_one_spelling(key) == kSecrets;
+}
+
+// A value that is a secret whatever its key: a private key, or user:password@host with a password that `hide_userinfo`
+// would take for several words.
+bool is_secret_text(std::string_view text) {
+  if (text.find("PRIVATE KEY-----") != std::string_view::npos) return true;
+  const std::size_t at = text.rfind('@');
+  const std::size_t colon = text.find(':');
+  if (at == std::string_view::npos || colon >= at || at - colon < 2 || text[colon + 1] == ' ') return false;
+  return text.substr(colon, at - colon).find_first_of(" \t\"'`") != std::string_view::npos;
+}
+
 // Puts `***` for whatever stands in backticks and is one of `quoted`. A word may hold backticks itself.
 void hide_quoted(std::string& text, const std::set<std::string>& quoted) {
   for (std::size_t begin = text.find('`'); begin != std::string::npos; begin = text.find('`', begin + 1))
@@ -63,17 +77,40 @@ void hide_userinfo(std::string& text) {
   }
 }
 
-// Where the value of a key that `is_hidden` begins in the line; npos when the line has none from `from` on.
-std::size_t find_value(std::string_view line, std::size_t from, bool (*is_hidden)(std::string_view)) {
+// Where a key that `is_hidden` ends in the line, with ':' or, as in other formats, '='; npos when there is none from
+// `from` on.
+std::size_t find_key_end(std::string_view line, std::size_t from, bool (*is_hidden)(std::string_view)) {
+  constexpr std::string_view kKeyEnds = ":=";
   const auto in_key = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-'; };
-  for (std::size_t colon = line.find(':', from); colon != std::string_view::npos; colon = line.find(':', colon + 1)) {
-    const std::size_t last = line.substr(0, colon).find_last_not_of(" \t\"'");
+  for (std::size_t end = line.find_first_of(kKeyEnds, from); end != std::string_view::npos;
+       end = line.find_first_of(kKeyEnds, end + 1)) {
+    const std::size_t last = line.substr(0, end).find_last_not_of(" \t\"'");
     if (last == std::string_view::npos) continue;
     std::size_t first = last + 1;
     while (first > 0 && in_key(line[first - 1])) --first;
-    if (is_hidden(line.substr(first, last + 1 - first))) return line.find_first_not_of(" \t", colon + 1);
+    if (is_hidden(line.substr(first, last + 1 - first))) return end;
   }
   return std::string_view::npos;
+}
+
+// Where its value begins.
+std::size_t find_value(std::string_view line, std::size_t from, bool (*is_hidden)(std::string_view)) {
+  const std::size_t end = find_key_end(line, from, is_hidden);
+  return end == std::string_view::npos ? end : line.find_first_not_of(" \t", end + 1);
+}
+
+bool holds_key(std::string_view line) {
+  for (std::size_t colon = line.find(':'); colon != std::string_view::npos; colon = line.find(':', colon + 1))
+    if (colon + 1 == line.size() || line[colon + 1] == ' ' || line[colon + 1] == '\t') return true;
+  return false;
+}
+
+// Puts asterisks for the anchors and tags in a line that holds a secret: `db: !hunter2` was meant as text.
+void hide_properties(std::string& line) {
+  for (std::size_t at = line.find_first_of("&!"); at != std::string::npos; at = line.find_first_of("&!", at + 1)) {
+    const bool begins_word = at > 0 && std::string_view(" \t[{,").find(line[at - 1]) != std::string_view::npos;
+    if (begins_word) at = blot(line, at, std::min(line.find_first_of(" \t", at), line.size())) - 1;
+  }
 }
 
 // By the text alone, for what is a comment or no YAML. A quoted value is masked to its closing quote, any other to the
@@ -103,17 +140,18 @@ bool is_secret_key(std::string_view key) {
   const std::string lower = in_one_spelling(key);
   std::string joined = lower;
   std::erase(joined, '_');
-  constexpr std::array<std::string_view, 8> kEnds = {"password",   "passwords", "passwd",    "passphrase",
+  constexpr std::array<std::string_view, 9> kEnds = {"password",   "passwords", "passwd",    "passphrase", "passcode",
                                                      "privatekey", "apikey",    "secretkey", "accesskey"};
   if (std::any_of(kEnds.begin(), kEnds.end(), [&joined](std::string_view end) { return joined.ends_with(end); }))
     return true;
-  constexpr std::array<std::string_view, 4> kLastWords = {"pass", "otp", "secret", "token"};
+  constexpr std::array<std::string_view, 12> kLastWords = {"pass",   "pw",     "pwd",   "otp",        "totp",       "secret",
+                                                           "dbpass", "pgpass", "token", "sshpass", "credential", "credentials"};
   const std::string last = lower.substr(lower.rfind('_') + 1);
   return std::find(kLastWords.begin(), kLastWords.end(), last) != kLastWords.end();
 }
 
 bool is_above_secrets(std::string_view key) {
-  return key == kSecrets || is_hidden_key(key);
+  return is_secrets(key) || is_hidden_key(key);
 }
 
 void Secrets::collect(const Node& root) {
@@ -124,6 +162,8 @@ void Secrets::collect(const Node& root) {
 
 void Secrets::collect(const Node& node, Under under, InFile& file, Seen& seen) {
   if (!seen.insert({&node, under}).second) return;
+  if (under == Under::nothing && is_secret_text(node.text)) under = Under::secret;
+  if (under != Under::nothing) file.lines[node.spot.place.line].holds_secret = true;
   if (under != Under::nothing && !node.text.empty()) {
     const Place& place = node.spot.place;
     InLine& line = file.lines[place.line];
@@ -135,16 +175,35 @@ void Secrets::collect(const Node& node, Under under, InFile& file, Seen& seen) {
     for (const Entry& entry : *entries) {
       collect(*entry.key, under == Under::secret ? under : Under::nothing, file, seen);
       Under below = under;
-      if (is_hidden_key(entry.key->text))
+      const bool user_with_password = entry.key->text == "user" && entry.value->text.find(':') != std::string::npos;
+      if (is_hidden_key(entry.key->text) || user_with_password)
         below = Under::secret;
-      else if (under == Under::nothing && entry.key->text == kSecrets)
+      else if (under == Under::nothing && is_secrets(entry.key->text))
         below = Under::secrets;
       collect(*entry.value, below, file, seen);
     }
 }
 
-void Secrets::broken(const std::string& path) {
-  files_[path].broken = true;
+void Secrets::read_lines(const Source& source, bool broken) {
+  InFile& file = files_[source.path()];
+  file.broken = broken;
+  std::size_t key_at = std::string_view::npos;  // of the secret key that the line may still belong to
+  for (int number = 1; number <= source.line_count(); ++number) {
+    const std::string_view line = source.line(number).substr(0, kMaxLineBytes);
+    std::size_t begin = line.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) continue;
+    const bool below_key = key_at != std::string_view::npos;
+    const bool deeper = below_key && (begin > key_at || (begin == key_at && line.substr(begin).starts_with("- ")));
+    const bool misplaced = below_key && !deeper && line[begin] != '#' && !holds_key(line);
+    if (misplaced || (deeper && broken)) {
+      file.hidden.insert(number);
+      file.lines[number].quoted.insert(in_quotes(line.substr(begin)));
+    }
+    if (deeper || misplaced || line[begin] == '#') continue;
+    while (begin < line.size() && line.substr(begin).starts_with("- "))
+      begin = std::min(line.find_first_not_of(" \t", begin + 1), line.size());
+    key_at = find_key_end(line, 0, is_above_secrets) == std::string_view::npos ? std::string_view::npos : begin;
+  }
 }
 
 void Secrets::broken_below(const Spot& key) {
@@ -160,7 +219,7 @@ void Secrets::hide(Finding& finding) const {
 }
 
 void Secrets::hide_words(Finding& finding, const InFile& file) const {
-  if (finding.position.line >= file.hidden_from) finding.line.clear();
+  if (finding.position.line >= file.hidden_from || file.hidden.contains(finding.position.line)) finding.line.clear();
   const auto found = file.lines.find(finding.position.line);
   if (found == file.lines.end()) return;
   for (std::string* text : {&finding.message, &finding.fix}) hide_quoted(*text, found->second.quoted);
@@ -178,6 +237,7 @@ void Secrets::hide_words(Finding& finding, const InFile& file) const {
     else if (begins)
       line += '*';
   }
+  if (found->second.holds_secret) hide_properties(line);
   finding.line = std::move(line);
 }
 

@@ -27,8 +27,9 @@ class Secrets {
  public:
   // Everything under the file's `secrets:`, and under any key that is named like a secret.
   void collect(const Node& root);
-  // The file is no YAML, so that not all of it could be collected.
-  void broken(const std::string& path);
+  // By the text alone: what stands below such a key and is not indented, and no key; of a file that is no YAML
+  // (`broken`), so that not all of it can be collected, also what is indented.
+  void read_lines(const Source& source, bool broken);
   // It broke off below this key: what follows may be secret.
   void broken_below(const Spot& key);
   // Puts asterisks for it, and for the password of anything like user:password@host.
@@ -38,9 +39,11 @@ class Secrets {
   struct InLine {
     std::vector<std::pair<std::size_t, std::size_t>> places = {};  // column and width
     std::set<std::string> quoted = {};                             // as messages quote them
+    bool holds_secret = false;
   };
   struct InFile {
     std::map<int, InLine> lines = {};
+    std::set<int> hidden = {};  // lines that are not shown
     int hidden_from = std::numeric_limits<int>::max();
     bool broken = false;
   };

@@ -29,6 +29,7 @@ class Source {
   const std::string& text() const { return text_; }
   // Line `number` without its end; empty when there is none.
   std::string_view line(int number) const;
+  int line_count() const { return static_cast<int>(lines_.size()); }
   // The rest of a line from a byte on (both counted from 0, as yaml-cpp's marks do); empty when there is
   // none.
   std::string_view rest_of_line(int line, int byte_column) const;
@@ -52,6 +53,9 @@ struct Spot {
   const Source* source = nullptr;
   Place place;
 };
+
+// A longer line is not shown.
+constexpr std::size_t kMaxLineBytes = 4'096;
 
 // The byte is not the first of its character.
 bool is_continuation(char c);

@@ -145,7 +145,6 @@ class Builder final : public YAML::EventHandler {
 
   // The text ended early: the tree is what was read of it.
   void break_off() {
-    report_.secrets().broken(source_.path());
     for (const Frame& frame : frames_)
       if (frame.key != nullptr && is_above_secrets(frame.key->text)) {
         report_.secrets().broken_below(frame.key->spot);
@@ -343,6 +342,7 @@ Tree parse_yaml(const Source& source, Report& report) {
     report.file_error(source.path(), std::string("the file cannot be parsed: ") + failure.what(),
                       "split the file");
   }
+  report.secrets().read_lines(source, !whole);
   if (!whole) builder.break_off();
   if (tree.root != nullptr) report.secrets().collect(*tree.root);
   if (!whole) tree.root = nullptr;

@@ -121,6 +121,24 @@ TEST(Rules, WhatIsWrittenWhereASecretWouldBeIsNotShown) {
       kHead + "profiles:\n  p:\n    hops: [\"root:hunter2@a.example.com\"]\n",
       kHead + "profiles:\n  p:\n    hops: [\"ssh://root:hunter2@a.example.com\"]\n",
       kHead + "profiles:\n  p:\n    hops: [\"root:hunter/@hunter:2@a.example.com\"]\n",
+      kHead + "profiles:\n  p:\n    hops: [\"root:hunter'2 hunter@a.example.com\"]\n",
+      kHead + "secrets:\n  s: !hunter2\n",
+      kHead + "secrets:\n  s: &hunter2\n",
+      kHead + "Secrets: {s: hunter2}\n",
+      host("hostname: x, password_from: !hunter2 y"),
+      host("user: \"root:hunter2\""),
+      host("pwd: hunter2, totp: hunter2, dbpass: hunter2, credentials: hunter2, port: 0x"),
+      host("identity_file: \"-----BEGIN OPENSSH PRIVATE KEY-----hunter2\""),
+      kHead + "hosts:\n  h:\n    password: correct\n      hunter2 staple: x\n",
+      kHead + "hosts:\n  h:\n    password: \"correct\n      hunter2\" x\n",
+      kHead + "hosts:\n  h:\n    private_key: |\n-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END\n",
+      kHead + "hosts:\n  h:\n    user: \"ops\nsecrets:\n  s: \"hunter2\"\n",
+      kHead + "password:\nhunter2\n",
+      kHead + "secrets:\n  s: |\nhunter2\n",
+      kHead + "secrets:\n  s: hunter2\xFC\n",
+      kHead + "hosts:\n  h:\n    password: |\n      hunter2\x01\n",
+      "[prod]\npassword = hunter2\n",
+      "PGPASSWORD=hunter2\n",
   };
   for (const std::string& text : texts) {
     const LoadResult result = load_text(text);
@@ -132,6 +150,8 @@ TEST(Rules, WhatIsWrittenWhereASecretWouldBeIsNotShown) {
 TEST(Rules, WhatIsNoSecretIsShownBesideOne) {
   EXPECT_EQ(load_text(host("token: é, prot: 1")).findings.back().line, "  h: {token: *, prot: 1}");
   EXPECT_EQ(load_text(kHead + "secrets: {s: {env: X}}\n").findings.front().line, "secrets: {s: {env: *}}");
+  EXPECT_EQ(load_text(kHead + "hosts:\n  h:\n    token: x\n    port: 0x\n").findings.back().line, "    port: 0x");
+  EXPECT_EQ(load_text(kHead + "hosts:\n  h:\n    token: x\n    port: 1: 2\n").findings.front().line, "    port: 1: 2");
   EXPECT_EQ(load_text(kHead + "hosts: {pass-gate: {prot: 22}}\n").findings.front().line, "hosts: {pass-gate: {prot: 22}}");
 }
 
