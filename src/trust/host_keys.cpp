@@ -87,7 +87,8 @@ std::optional<HostKeys::Found> HostKeys::find_revoked(const HostKeyNames& names,
     // As a plain name, so that a pattern without a path refuses here as well.
     for (const Found& found : find(name, NameKind::plain, Marker::revoked, true)) {
       if (same_key(*found.key, key)) return found;
-      if (found.key->blob_base64.empty() && !in_doubt) in_doubt = found;
+      const bool may_mean_it = found.key->type.empty() || found.key->type == key.type;
+      if (found.key->blob_base64.empty() && may_mean_it && !in_doubt) in_doubt = found;
     }
   }
   return in_doubt;

@@ -58,10 +58,26 @@ bool is_type(std::string_view word, std::string_view type) {
   return word == type || (type == "ssh-rsa" && (word == "rsa-sha2-256" || word == "rsa-sha2-512"));
 }
 
+// The type of the keys that a line with this word can mean; empty when that cannot be told. A certificate stands for its key.
+std::string plain_type(std::string_view word) {
+  constexpr std::string_view kCertificate = "-cert-v01";
+  constexpr std::array<std::string_view, 8> kTypes = {
+      "ssh-rsa",             "ssh-dss",             "ssh-ed25519",
+      "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
+      "sk-ssh-ed25519",      "sk-ecdsa-sha2-nistp256"};
+  constexpr std::string_view kDomain = "@openssh.com";
+  if (word.ends_with(kDomain)) word.remove_suffix(kDomain.size());
+  if (word.ends_with(kCertificate)) word.remove_suffix(kCertificate.size());
+  if (is_type(word, "ssh-rsa")) return "ssh-rsa";
+  if (std::find(kTypes.begin(), kTypes.end(), word) == kTypes.end()) return {};
+  return std::string(word) + std::string(word.starts_with("sk-") ? kDomain : "");
+}
+
 // The key's two words, and what is wrong with them. A key that is whole is taken whatever the line says of its type, so
 // that one that is revoked can be told.
 std::string take_key(std::string_view& rest, KnownKey& key) {
   const std::string_view type = take_word(rest);
+  key.type = plain_type(type);
   std::string base64(take_word(rest));
   std::erase_if(base64, [](char c) { return kSkippedInBase64.find(c) != std::string_view::npos; });
   if (base64.empty()) return "no host name, key type and key";

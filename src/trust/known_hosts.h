@@ -26,7 +26,7 @@ enum class Marker {
 
 struct KnownKey {
   Marker marker = Marker::none;
-  std::string type;         // the one inside the blob
+  std::string type;         // the one inside the blob; of a damaged key the one that the line says, empty when it says none
   std::string blob_base64;  // strict base64 of a whole key; empty when the line is damaged and does not tell it
   int line = 0;             // from 1
   std::string damage;       // why the line cannot be read; else empty

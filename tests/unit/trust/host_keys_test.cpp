@@ -295,6 +295,15 @@ TEST_F(HostKeysTest, ADamagedRevocationRefusesWhatItMayMean) {
   EXPECT_EQ(any_key.problem, "cannot use " + user() + ":1: the key is not base64");
   EXPECT_EQ(any_key.known_fingerprint, "");
   EXPECT_EQ(status(first_hop("other"), kKeyB), Status::unknown);
+  EXPECT_EQ(status(first_hop("bastion"), kEcdsa), Status::unknown) << "a key of another type cannot be meant";
+  write_file(user(), line_for("bastion", kKeyA) + "@revoked * ssh-rsa AAAAB5W...\n");  // as in sshd(8)
+  EXPECT_EQ(status(first_hop("bastion"), kKeyA), Status::known);
+  EXPECT_EQ(status(first_hop("bastion"), make_key('r', "ssh-rsa")), Status::revoked);
+  write_file(user(), "@revoked * ssh-ed25519-cert-v01@openssh.com AAAA\n");
+  EXPECT_EQ(status(first_hop("bastion"), kKeyA), Status::revoked);
+  EXPECT_EQ(status(first_hop("bastion"), kEcdsa), Status::unknown);
+  write_file(user(), "@revoked * ssh-ed25520 AAAA\n");
+  EXPECT_EQ(status(first_hop("bastion"), kEcdsa), Status::revoked);
   write_file(user(), "@revoked |1|x|y " + key + "\n");
   EXPECT_EQ(status(first_hop("whoever"), kKeyA), Status::revoked);
   EXPECT_EQ(status(first_hop("whoever"), kKeyB), Status::unknown);
