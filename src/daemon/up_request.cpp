@@ -192,7 +192,17 @@ void UpRequest::tunnel_progress(Tunnel& tunnel, int hop, const Host& host, const
 
 bool UpRequest::tunnel_asks(Tunnel& tunnel, const Host& host, const std::string& text, const HostKey& key) {
   if (!interactive_ || !pending_[tunnel.profile().name].waiting) return false;
-  questions_.push_back({tunnel.profile().name, host.name, key.fingerprint, sanitize_lines(text)});
+  Question question{tunnel.profile().name, host.name, key.fingerprint, sanitize_lines(text)};
+  // A profile asks one thing at a time: when it was restarted meanwhile, what it asked before is void.
+  const auto former = std::find_if(questions_.begin(), questions_.end(),
+                                   [&question](const Question& each) { return each.profile == question.profile; });
+  if (former != questions_.end()) {
+    const bool same = former->hop == question.hop && former->fingerprint == question.fingerprint;
+    *former = std::move(question);
+    if (!same && former == questions_.begin()) ask(former->text);
+    return true;
+  }
+  questions_.push_back(std::move(question));
   if (questions_.size() == 1) ask(questions_.front().text);
   return true;
 }

@@ -93,6 +93,22 @@ def test_who_waits_at_another_terminal_sees_how_far_it_is_and_what_for(lab: Lab,
         assert f"Verifying host key {hops[1].host_keys[0].fingerprint}... ok  accepted, recorded" in window.text
 
 
+def test_who_is_asked_is_not_asked_twice_when_another_restarts_it(lab: Lab, terminal: Open) -> None:
+    server = lab.sshd()
+    del lab.hosts["bastion"]["host_keys"]
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
+    asked = terminal("up", "demo")
+    asked.read_until("(yes/no/[fingerprint])?")
+    restarting = terminal("restart", "demo")
+    restarting.read_until("Asking a person")
+    asked.type("yes\n")
+    for window in (asked, restarting):
+        assert window.wait(patience(20)) == 0, window.text
+    assert asked.text.count("Are you sure") == 1, asked.text
+    assert "Are you sure" not in restarting.text
+    assert_echoes(tunnel)
+
+
 def test_ctrl_c_at_the_prompt_leaves_nothing_half_open(lab: Lab, terminal: Open) -> None:
     server = lab.sshd()
     del lab.hosts["bastion"]["host_keys"]
