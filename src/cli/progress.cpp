@@ -51,10 +51,13 @@ std::vector<std::string> Progress::on_step(const control::Json& event, Time now)
   const auto known = std::find_if(running_.begin(), running_.end(), same);
   const std::string state = clean(event, "state");
   if (state == "started") {
-    if (known == running_.end())
-      running_.push_back(step);
-    else
+    if (known != running_.end()) {
       known->text = step.text;
+      return {};
+    }
+    // A profile takes one step at a time: what it was at before has been given up, for another dial.
+    std::erase_if(running_, [&step](const Step& other) { return other.profile == step.profile; });
+    running_.push_back(step);
     return {};
   }
   if (known != running_.end()) running_.erase(known);

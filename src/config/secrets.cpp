@@ -175,7 +175,9 @@ void Secrets::collect(const Node& node, Under under, InFile& file, Seen& seen) {
     for (const Entry& entry : *entries) {
       collect(*entry.key, under == Under::secret ? under : Under::nothing, file, seen);
       Under below = under;
-      const bool user_with_password = entry.key->text == "user" && entry.value->text.find(':') != std::string::npos;
+      const std::string& value = entry.value->text;
+      const bool user_with_password =
+          entry.key->text == "user" && value.find(':') != std::string::npos && value.find("${") == std::string::npos;
       if (is_hidden_key(entry.key->text) || user_with_password)
         below = Under::secret;
       else if (under == Under::nothing && is_secrets(entry.key->text))

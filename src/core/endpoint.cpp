@@ -130,8 +130,7 @@ Result<std::string> plain_address(const std::string& host) {
   std::array<char, INET_ADDRSTRLEN> text{};
   if (inet_aton(host.c_str(), &meant) != 0)
     return inet_ntop(AF_INET, &meant, text.data(), static_cast<socklen_t>(text.size()));
-  const std::string last = host.substr(host.rfind('.') + 1);
-  if (!last.empty() && std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; }))
+  if (!host.empty() && host.find_first_not_of("0123456789.") == std::string::npos)
     return refuse("\"" + host.substr(0, 40) + "\" is no IPv4 address", "write four numbers from 0 to 255, like 127.0.0.1");
   return host;
 }

@@ -52,6 +52,13 @@ TEST(Progress, AStepThatGoesOnUnderAnotherTextIsShownWithIt) {
             Lines{"Verifying host key SHA256:x... ok  accepted"});
 }
 
+TEST(Progress, AStepOfADialThatWasGivenUpIsNotShownAnyMore) {
+  Progress progress(false, false);
+  progress.on_event(step("authenticating", "started", "Authenticating alice"), kStart);
+  progress.on_event(step("connecting", "started", "Connecting to b"), kStart + 1s);
+  EXPECT_EQ(progress.live_text(kStart + 2s), "Connecting to b... 1 s");
+}
+
 TEST(Progress, AFailedStepSaysSoWithoutADetail) {
   Progress progress(false, false);
   EXPECT_EQ(progress.on_event(step("opening_channel", "failed", "Opening channel to 10.0.5.12:22"), kStart),
