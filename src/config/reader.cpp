@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "config/secret_text.h"
 #include "core/duration.h"
 #include "core/nearest.h"
 

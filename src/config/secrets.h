@@ -7,7 +7,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,11 +16,6 @@
 namespace tunneld::config {
 
 struct Node;
-
-// `password` and its like, also as the end of a longer key: `db-password`.
-bool is_secret_key(std::string_view key);
-// Such a key, one with `_from` behind it, or `secrets`.
-bool is_above_secrets(std::string_view key);
 
 class Secrets {
  public:

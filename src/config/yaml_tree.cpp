@@ -10,6 +10,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "config/secret_text.h"
+
 namespace tunneld::config {
 namespace {
 
