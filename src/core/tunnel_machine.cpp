@@ -36,6 +36,7 @@ TunnelStep while_down(const TunnelContext& context, E event) {
     case E::down:
     case E::chain_failed:
     case E::retry_due:
+    case E::credentials_changed:
     case E::client_waiting:
     case E::forwards_changed:
     case E::idle:
@@ -53,6 +54,7 @@ TunnelStep while_starting(const TunnelContext& context, E event) {
     case E::restart: return redial("asked to restart");
     case E::up:
     case E::retry_due:
+    case E::credentials_changed:
     case E::client_waiting:
     case E::forwards_changed:
     case E::idle:
@@ -74,6 +76,7 @@ TunnelStep while_standing(S state, const TunnelContext& context, E event) {
       if (standing(context) == state) return ignored(state);
       return legal(standing(context), {}, context.all_listening ? "every forward listens" : "a forward does not listen");
     case E::retry_due:
+    case E::credentials_changed:
     case E::drained: return ignored(state);
     case E::chain_ready: return bug(state);
   }
@@ -88,6 +91,7 @@ TunnelStep while_backing_off(E event) {
     case E::client_waiting: return legal(S::backing_off, {A::hasten_retry}, "a client waits");
     case E::down: return begin_drain();
     case E::chain_failed:
+    case E::credentials_changed:
     case E::forwards_changed:
     case E::idle:
     case E::drained: return ignored(S::backing_off);
@@ -100,6 +104,7 @@ TunnelStep while_needing_action(E event) {
   switch (event) {
     case E::up: return redial("asked for again");
     case E::restart: return redial("asked to restart");
+    case E::credentials_changed: return legal(S::starting, {A::bind, A::dial}, "what it logs in with has changed");
     case E::down: return begin_drain();
     case E::chain_failed:
     case E::retry_due:
@@ -124,6 +129,7 @@ TunnelStep while_draining(const TunnelContext& context, E event) {
     case E::down:
     case E::chain_ready:
     case E::retry_due:
+    case E::credentials_changed:
     case E::client_waiting:
     case E::forwards_changed:
     case E::idle: return ignored(S::draining);
@@ -154,6 +160,7 @@ std::string_view to_string(TunnelEvent event) {
     case E::chain_ready: return "chain_ready";
     case E::chain_failed: return "chain_failed";
     case E::retry_due: return "retry_due";
+    case E::credentials_changed: return "credentials_changed";
     case E::client_waiting: return "client_waiting";
     case E::forwards_changed: return "forwards_changed";
     case E::idle: return "idle";

@@ -16,6 +16,7 @@ enum class TunnelEvent {
   chain_ready,
   chain_failed,     // a dial or the standing chain ended; the context says whether time can mend it
   retry_due,
+  credentials_changed,  // since a log-in was refused
   client_waiting,   // a client was accepted and no chain is ready
   forwards_changed, // the set of listeners that stand has changed
   idle,             // no connection for idle_timeout

@@ -4,6 +4,7 @@
 #include <random>
 #include <utility>
 
+#include "core/endpoint.h"
 #include "core/hop_likeness.h"
 
 namespace tunneld::daemon {
@@ -34,6 +35,7 @@ Tunnel::Tunnel(const TunnelServices& services, Profile profile, CallerSetting ca
       since_(std::chrono::system_clock::now()),
       lanes_(services.loop, services.hops, services.log, profile_, static_cast<LaneOwner&>(*this)),
       backoff_(profile_.reconnect, random_unit),
+      credentials_(services.loop, [this] { event(TunnelEvent::credentials_changed); }),
       retry_(services.loop, [this] {
         retry_at_ms_ = 0;
         event(TunnelEvent::retry_due);
@@ -203,6 +205,7 @@ void Tunnel::bind() {
 void Tunnel::dial() {
   retry_.stop();
   retry_at_ms_ = 0;
+  credentials_.stop();
   last_dial_ms_ = services_.loop.precise_now_ms();
   const std::uint64_t now = last_dial_ms_;
   if (failing_since_ms_ != 0 && now - failing_since_ms_ >= kKeepHopsForMs) {
@@ -277,6 +280,7 @@ std::uint64_t Tunnel::drains_for_ms() const {
 void Tunnel::close_all() {
   retry_.stop();
   retry_at_ms_ = 0;
+  credentials_.stop();
   drain_.stop();
   rebind_.stop();
   for (const auto& forward : forwards_) {
@@ -322,6 +326,7 @@ void Tunnel::chain_failed(const Error& error) {
   heals_ = error_info(error.code).heals;
   if (ready_since_ms_ != 0 && services_.loop.precise_now_ms() - ready_since_ms_ >= kStableMs) backoff_.reset();
   note_error(error);
+  if (error_info(error.code).exit_code == ExitCode::auth_failed) watch_credentials();
   if (heals_)
     if (std::unique_ptr<ssh::Chain> lane = lanes_.successor()) return go_on_in(std::move(lane));
   was_lost_ |= std::exchange(ready_since_ms_, 0) != 0;
@@ -329,6 +334,12 @@ void Tunnel::chain_failed(const Error& error) {
   drop_former();
   if (failing_since_ms_ == 0) failing_since_ms_ = services_.loop.precise_now_ms();
   event(TunnelEvent::chain_failed);
+}
+
+void Tunnel::watch_credentials() {
+  std::vector<Host> hops;
+  for (const Host& host : profile_.hops) hops.push_back(likeness_of(host, caller_.home, caller_.agent_path, 0).host);
+  credentials_.refused(std::move(hops), caller_.home);
 }
 
 // The session that is lost has told its own clients; those of other lanes are none the worse.

@@ -16,6 +16,7 @@
 
 #include "core/backoff.h"
 #include "core/tunnel_machine.h"
+#include "daemon/credentials_watch.h"
 #include "daemon/gatekeeper.h"
 #include "daemon/lanes.h"
 #include "daemon/log.h"
@@ -140,6 +141,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   std::uint64_t until_held_dial_ms() const;
   void begin_drain();
   void close_all();
+  void watch_credentials();
   void note_error(Error error);
   void note_client_error(Error error);
   void watch_idleness();
@@ -157,6 +159,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   Lanes lanes_;
   Backoff backoff_;
   bool heals_ = true;  // of the chain's last failure
+  CredentialsWatch credentials_;
   std::optional<RecordedError> last_error_;
   std::uint64_t reconnects_ = 0;
   bool was_lost_ = false;  // and not replaced yet

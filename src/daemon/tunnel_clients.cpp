@@ -51,6 +51,7 @@ void Tunnel::forward_holds(forward::LocalForward&) {
   // A chain that stands and yet serves nobody has just failed, and is about to say why: that finds the client waiting.
   const bool standing = state_ == TunnelState::up || state_ == TunnelState::degraded;
   if (!standing || !chain_) event(TunnelEvent::client_waiting);
+  if (state_ == TunnelState::needs_action) credentials_.look();
 }
 
 void Tunnel::forward_client_began(forward::LocalForward&) { idle_.stop(); }

@@ -17,7 +17,6 @@ namespace tunneld::ssh {
 namespace {
 
 constexpr std::uint8_t kIdentitiesAnswer = 12;          // SSH_AGENT_IDENTITIES_ANSWER
-constexpr std::size_t kMaxMessage = 256 * 1024;         // OpenSSH's limit for agent messages (ssh-agent.c)
 constexpr std::uint32_t kMaxIdentities = 1024;          // what libssh takes
 
 // What libssh's agent code can make a key of; it would stop at anything else.
@@ -35,7 +34,7 @@ Error unusable(const std::string& path, const std::string& cause) {
 
 }  // namespace
 
-Result<std::unique_ptr<AgentFilter>> AgentFilter::open(loop::Loop& loop, const std::string& path, AgentPolicy policy) {
+Result<UniqueFd> connect_to_agent(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return fail(unusable(path, "its path is too long"));
@@ -43,11 +42,17 @@ Result<std::unique_ptr<AgentFilter>> AgentFilter::open(loop::Loop& loop, const s
   UniqueFd agent(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!agent || ::connect(agent.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return fail(unusable(path, std::strerror(errno)));
+  return agent;
+}
+
+Result<std::unique_ptr<AgentFilter>> AgentFilter::open(loop::Loop& loop, const std::string& path, AgentPolicy policy) {
+  Result<UniqueFd> agent = connect_to_agent(path);
+  if (!agent) return fail(agent.error());
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
     return fail(unusable(path, std::strerror(errno)));
   return std::unique_ptr<AgentFilter>(
-      new AgentFilter(loop, std::move(agent), UniqueFd(ends[0]), UniqueFd(ends[1]), std::move(policy)));
+      new AgentFilter(loop, std::move(*agent), UniqueFd(ends[0]), UniqueFd(ends[1]), std::move(policy)));
 }
 
 AgentFilter::AgentFilter(loop::Loop& loop, UniqueFd agent, UniqueFd inner, UniqueFd client, AgentPolicy policy)
@@ -91,13 +96,13 @@ bool AgentFilter::pump(int from, int to, std::string& incoming, std::string& out
     }
     std::string_view rest(incoming);
     if (const std::optional<std::string_view> message = take_string(rest)) {
-      if (message->empty() || message->size() > kMaxMessage) return false;
+      if (message->empty() || message->size() > kMaxAgentMessage) return false;
       const bool keys = from_agent && static_cast<std::uint8_t>(message->front()) == kIdentitiesAnswer;
       append_string(outgoing, keys ? filter_identities(*message) : *message);
       incoming.erase(0, incoming.size() - rest.size());
       continue;
     }
-    if (const std::optional<std::uint32_t> size = take_uint32(rest); size && *size > kMaxMessage) return false;
+    if (const std::optional<std::uint32_t> size = take_uint32(rest); size && *size > kMaxAgentMessage) return false;
     char buffer[4096];
     const ssize_t got = ::recv(from, buffer, sizeof buffer, 0);
     if (got == 0) return false;

@@ -3,6 +3,7 @@
 // profile wants, wanted ones first, and ends its waiting when destroyed.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,6 +16,11 @@
 #include "loop/poller.h"
 
 namespace tunneld::ssh {
+
+constexpr std::size_t kMaxAgentMessage = 256 * 1024;  // OpenSSH's limit (ssh-agent.c)
+
+// A socket that does not block, connected to the agent at `path`. The error says why that is not possible.
+Result<UniqueFd> connect_to_agent(const std::string& path);
 
 struct AgentPolicy {
   std::vector<std::string> wanted;  // base64 public key blobs, offered first

@@ -220,11 +220,16 @@ class Loading {
 
 }  // namespace
 
+std::vector<std::string> identity_paths(const Host& host, const std::string& home) {
+  std::vector<std::string> paths = host.identity_files;
+  if (paths.empty())
+    for (const char* name : kUsualNames) paths.push_back(home + "/.ssh/" + name);
+  return paths;
+}
+
 Identities load_identities(const Host& host, const std::string& home) {
   Loading loading(host, home);
-  for (const std::string& path : host.identity_files) loading.load(path, true);
-  if (host.identity_files.empty())
-    for (const char* name : kUsualNames) loading.load(home + "/.ssh/" + name, false);
+  for (const std::string& path : identity_paths(host, home)) loading.load(path, !host.identity_files.empty());
   return loading.take();
 }
 

@@ -24,6 +24,9 @@ struct Identities {
   std::vector<std::string> problems;        // "~/.ssh/id_work: needs a passphrase", one an unusable file
 };
 
+// identity_file of the host, or the usual names in ~/.ssh.
+std::vector<std::string> identity_paths(const Host& host, const std::string& home);
+
 // identity_file and certificate_file of the host; without identity_file the usual names in ~/.ssh that exist. A
 // certificate is offered before its plain key (ssh_config(5), CertificateFile).
 Identities load_identities(const Host& host, const std::string& home);

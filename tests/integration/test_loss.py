@@ -4,16 +4,19 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
+from typing import Callable
 
 import pytest
 from support import targets
 from support.faulty_relay import DOWN
-from support.lab import Lab
+from support.lab import Lab, Tunnel
 from support.ports import answers, refuses
 from support.postgres import client_environment
 from support.preload import Sleeps
 from support.process import send_signal
 from support.scale import patience, scaled
+from support.sshd import Sshd
 from support.stream import ends_with, receive_exactly
 from support.transfers import assert_echoes, assert_moves_both_ways, assert_talks, echoes, end_of_new_client, talking_client
 from support.wait import Stopwatch, wait_until
@@ -378,6 +381,51 @@ def test_a_bastion_that_returns_with_another_key_is_not_trusted(lab: Lab) -> Non
     wait_until(lambda: tunnel.status()["state"] == "needs_action", patience(10), "a person is wanted")
     assert tunnel.status()["last_error"]["code"] == "E-HOST-KEY-CHANGED"
     assert "authenticating user" not in server.log()
+
+
+def refused_after_a_loss(lab: Lab, server: Sshd, tunnel: Tunnel, spoil: Callable[[], None]) -> None:
+    tunnel.up()
+    server.kill()
+    wait_until(lambda: tunnel.status()["state"] == "backing_off", 5, "the loss is seen")
+    spoil()
+    server.start()
+    wait_until(lambda: tunnel.status()["state"] == "needs_action", patience(10), "a person is wanted")
+    assert tunnel.status()["last_error"]["code"] in ("E-AUTH-REFUSED", "E-KEY-UNUSABLE")
+
+
+@pytest.mark.sanitized
+def test_a_key_that_the_agent_has_again_serves_the_next_client(lab: Lab) -> None:
+    server = lab.sshd()
+    key = lab.keys["bastion"]
+    agent = lab.agent(key)
+    del lab.hosts["bastion"]["identity_file"]
+    lab.hosts["bastion"] |= {"identity_agent": str(agent.socket), "identities_only": False}
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)}, hold_timeout="1500ms")
+    refused_after_a_loss(lab, server, tunnel, agent.remove_all)
+    tries = server.log().count("Connection from")
+    assert end_of_new_client(tunnel, patience(4)) == "reset"
+    assert end_of_new_client(tunnel, patience(4)) == "reset"
+    assert server.log().count("Connection from") == tries, "nothing has changed, so nobody is asked"
+    agent.add(key)
+    assert_echoes(tunnel)
+    assert "needs_action -> starting (what it logs in with has changed)" in lab.tunneld.ok("logs", "demo").text
+
+
+@pytest.mark.sanitized
+def test_a_key_file_that_is_there_again_serves_the_next_client(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)}, hold_timeout="1500ms")
+    key = Path(lab.hosts["bastion"]["identity_file"])
+    away = key.with_suffix(".away")
+    refused_after_a_loss(lab, server, tunnel, lambda: key.rename(away))
+    assert end_of_new_client(tunnel, patience(4)) == "reset"
+    key.write_text("no key")
+    key.chmod(0o600)
+    tries = server.log().count("Connection from")
+    assert end_of_new_client(tunnel, patience(4)) == "reset"
+    wait_until(lambda: server.log().count("Connection from") == tries + 1, 5, "it has tried with what is there now")
+    away.rename(key)
+    assert_echoes(tunnel)
 
 
 def test_a_chain_that_is_lost_and_found_again_and_again_leaks_no_descriptor(lab: Lab) -> None:

@@ -18,7 +18,7 @@ using A = TunnelAction;
 
 constexpr std::array kEvents = {E::up,           E::down,      E::restart,        E::chain_ready,
                                 E::chain_failed, E::retry_due, E::client_waiting, E::forwards_changed,
-                                E::idle,         E::drained};
+                                E::idle,         E::drained,   E::credentials_changed};
 
 struct Row {
   S state;
@@ -27,14 +27,14 @@ struct Row {
 
 // '-' ignored, '!' a bug of the driver, a letter: see expected().
 constexpr std::array kTable = std::to_array<Row>({
-    //               u d r C F t w f i e
-    {S::down, /*  */ "U-U!------"},
-    {S::starting, /**/ "-DRYL-----"},
-    {S::up, /*    */ "-DR!L-WGI-"},
-    {S::degraded, /**/ "BDR!L-WGI-"},
-    {S::backing_off, "ADR!-TH---"},
-    {S::needs_action, "RDR!------"},
-    {S::draining, /**/ "C-R-Q----Q"},
+    //               u d r C F t w f i e c
+    {S::down, /*  */ "U-U!-------"},
+    {S::starting, /**/ "-DRYL------"},
+    {S::up, /*    */ "-DR!L-WGI--"},
+    {S::degraded, /**/ "BDR!L-WGI--"},
+    {S::backing_off, "ADR!-TH----"},
+    {S::needs_action, "RDR!------A"},
+    {S::draining, /**/ "C-R-Q----Q-"},
 });
 
 std::vector<TunnelContext> all_contexts() {
@@ -217,6 +217,11 @@ TEST(TunnelMachine, OnDemandDialsAtTheFirstClient) {
 TEST(TunnelMachine, AWaitingClientHastensTheRetry) {
   EXPECT_EQ(step(S::backing_off, {}, E::client_waiting).actions, std::vector<A>{A::hasten_retry});
   EXPECT_EQ(step(S::needs_action, {}, E::client_waiting).legality, Legality::ignored);
+}
+
+TEST(TunnelMachine, WhatAPersonHasMendedIsTriedAgain) {
+  EXPECT_EQ(step(S::needs_action, {}, E::credentials_changed).actions, (std::vector<A>{A::bind, A::dial}));
+  EXPECT_EQ(step(S::backing_off, {}, E::credentials_changed).legality, Legality::ignored) << "time will do";
 }
 
 TEST(TunnelMachine, NamesStatesAndEvents) {

@@ -1,0 +1,16 @@
+// What the hops of a chain are logged in to with, as one number: tells whether a person has changed it since.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <tunneld/profile.h>
+
+namespace tunneld::ssh {
+
+// Of the key and certificate files (which there are, and when they were written) and of the keys that the agents list.
+// `hops` have their identity_agent resolved, as in HopLikeness. Blocks, up to 2 s for each agent: off the loop.
+std::uint64_t credentials_mark(const std::vector<Host>& hops, const std::string& home);
+
+}  // namespace tunneld::ssh
