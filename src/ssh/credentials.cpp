@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <set>
 #include <string_view>
@@ -16,7 +17,8 @@
 namespace tunneld::ssh {
 namespace {
 
-constexpr int kAnswerTimeoutMs = 2'000;
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kAnswerTimeout(2'000);
 constexpr char kRequestIdentities = 11;  // SSH_AGENTC_REQUEST_IDENTITIES, draft-miller-ssh-agent
 
 std::string mark_of_file(const std::string& path) {
@@ -39,11 +41,13 @@ std::string answer_of_agent(const std::string& path) {
   if (::send(agent->get(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) return "";
   std::string answer;
   std::array<char, 4096> piece;
+  const auto deadline = Clock::now() + kAnswerTimeout;
   while (true) {
     std::string_view whole(answer);
     if (take_string(whole) || answer.size() > kMaxAgentMessage) return answer;
     pollfd waited{agent->get(), POLLIN, 0};
-    if (::poll(&waited, 1, kAnswerTimeoutMs) != 1) return answer;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0 || ::poll(&waited, 1, static_cast<int>(left)) != 1) return answer;
     const ssize_t got = ::recv(agent->get(), piece.data(), piece.size(), 0);
     if (got <= 0) return answer;
     answer.append(piece.data(), static_cast<std::size_t>(got));
