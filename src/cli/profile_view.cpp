@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <tunneld/error.h>
+
 #include "core/sanitize.h"
 
 namespace tunneld::cli {
@@ -89,6 +91,15 @@ std::string remedy_text(const Json& error) {
 std::string retry_text(const Json& item) {
   const auto next = get_integer(item, "next_retry_ms");
   return next ? "retry in " + duration_text(Milliseconds(*next)) : "";
+}
+
+// What gets it going again.
+std::string next_text(const Json& item) {
+  if (get_string(item, "state") != "needs_action") return retry_text(item);
+  const Json* error = control::find(item, "last_error");
+  const auto code = error != nullptr ? error_code_named(get_string(*error, "code")) : std::nullopt;
+  const bool is_login = code && error_info(*code).exit_code == ExitCode::auth_failed;
+  return "tunneld up " + shown(item, "name") + (is_login ? "; or a client, when keys or ssh-agent have changed" : "");
 }
 
 std::string hop_details(const Json& hop) {
@@ -193,7 +204,7 @@ std::string status_text(const Json& item, WallTime now, const std::string& home,
   text += hops_text(item) + forwards_text(item);
   if (const std::string error = last_error_text(item, now, color); !error.empty())
     text += "  last error  " + error + "\n" + remedy_text(*control::find(item, "last_error"));
-  if (const std::string retry = retry_text(item); !retry.empty()) text += "  next        " + retry + "\n";
+  if (const std::string next = next_text(item); !next.empty()) text += "  next        " + next + "\n";
   text += "  reconnects  " + number(item, "reconnects") + "\n";
   if (const auto window = get_integer(item, "fixed_window_bytes"))
     text += "  window      fixed by libssh: downloads get no further than " + bytes_text(*window) + " in a round trip\n";

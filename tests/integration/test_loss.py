@@ -391,6 +391,7 @@ def refused_after_a_loss(lab: Lab, server: Sshd, tunnel: Tunnel, spoil: Callable
     server.start()
     wait_until(lambda: tunnel.status()["state"] == "needs_action", patience(10), "a person is wanted")
     assert tunnel.status()["last_error"]["code"] in ("E-AUTH-REFUSED", "E-KEY-UNUSABLE")
+    assert "next        tunneld up demo; or a client" in lab.tunneld.ok("status", "demo").text
 
 
 @pytest.mark.sanitized

@@ -94,6 +94,18 @@ TEST(StatusText, ShowsTheLastErrorAndTheNextTry) {
   EXPECT_NE(text.find("  next        retry in 3 s\n"), std::string::npos) << text;
 }
 
+TEST(StatusText, SaysWhatGetsAProfileGoingThatNeedsAPerson) {
+  Json stuck = lost_item();
+  stuck["state"] = "needs_action";
+  stuck["next_retry_ms"] = nullptr;
+  stuck["last_error"]["code"] = "E-HOST-KEY-CHANGED";
+  EXPECT_NE(status_text(stuck, kNow, "/home/a", false).find("  next        tunneld up prod-db\n"), std::string::npos);
+  stuck["last_error"]["code"] = "E-AUTH-REFUSED";
+  EXPECT_NE(status_text(stuck, kNow, "/home/a", false)
+                .find("  next        tunneld up prod-db; or a client, when keys or ssh-agent have changed\n"),
+            std::string::npos);
+}
+
 TEST(StatusText, SaysWhereWindowsCannotGrow) {
   Json fixed = item();
   EXPECT_EQ(status_text(fixed, kNow, "/home/a", false).find("window"), std::string::npos);
