@@ -39,7 +39,7 @@ void CredentialsWatch::stop() {
 void CredentialsWatch::read() {
   reading_ = true;
   read_at_ms_ = loop_.precise_now_ms();
-  auto mark = std::make_shared<std::uint64_t>(0);
+  auto mark = std::make_shared<std::optional<std::uint64_t>>();
   loop::run_off_loop(
       loop_, [mark, hops = hops_, home = home_] { *mark = ssh::credentials_mark(hops, home); },
       [mark, self = self_, generation = generation_] {
@@ -47,11 +47,11 @@ void CredentialsWatch::read() {
       });
 }
 
-void CredentialsWatch::have_read(std::uint64_t mark) {
+void CredentialsWatch::have_read(std::optional<std::uint64_t> mark) {
   reading_ = false;
   if (!mark_) {
-    mark_ = mark;
-  } else if (*mark_ != mark) {
+    mark_ = mark.value_or(0);  // whatever an agent says that was silent is new
+  } else if (mark && *mark_ != *mark) {
     stop();
     changed_();
   }

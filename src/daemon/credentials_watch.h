@@ -30,7 +30,7 @@ class CredentialsWatch {
 
  private:
   void read();
-  void have_read(std::uint64_t mark);
+  void have_read(std::optional<std::uint64_t> mark);
 
   loop::Loop& loop_;
   const std::function<void()> changed_;
