@@ -1,5 +1,6 @@
 #include "daemon/credentials_watch.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "loop/worker.h"
@@ -9,11 +10,17 @@ namespace tunneld::daemon {
 namespace {
 
 constexpr std::uint64_t kIntervalMs = 1'000;
+constexpr std::uint64_t kLongestIntervalMs = 60'000;
 
 }  // namespace
 
-CredentialsWatch::CredentialsWatch(loop::Loop& loop, std::function<void()> changed)
-    : loop_(loop), changed_(std::move(changed)), self_(std::make_shared<CredentialsWatch*>(this)) {}
+CredentialsWatch::CredentialsWatch(loop::Loop& loop, std::function<bool()> awaited, std::function<void()> changed)
+    : loop_(loop),
+      awaited_(std::move(awaited)),
+      changed_(std::move(changed)),
+      interval_ms_(kIntervalMs),
+      self_(std::make_shared<CredentialsWatch*>(this)),
+      due_(loop, [this] { read(); }) {}
 
 CredentialsWatch::~CredentialsWatch() { *self_ = nullptr; }
 
@@ -25,13 +32,21 @@ void CredentialsWatch::refused(std::vector<Host> hops, std::string home) {
 }
 
 void CredentialsWatch::look() {
-  if (!mark_ || reading_ || loop_.precise_now_ms() - read_at_ms_ < kIntervalMs) return;
-  read();
+  if (mark_ && !reading_ && !due_.active()) arm();  // else have_read() finds the client, or the timer does
+}
+
+void CredentialsWatch::accepted() { interval_ms_ = kIntervalMs; }
+
+void CredentialsWatch::arm() {
+  const std::uint64_t due = read_at_ms_ + interval_ms_;
+  const std::uint64_t now = loop_.precise_now_ms();
+  due_.start(due > now ? due - now : 0);
 }
 
 void CredentialsWatch::stop() {
   ++generation_;
   reading_ = false;
+  due_.stop();
   mark_.reset();
   hops_.clear();
 }
@@ -52,9 +67,11 @@ void CredentialsWatch::have_read(std::optional<std::uint64_t> mark) {
   if (!mark_) {
     mark_ = mark.value_or(0);  // whatever an agent says that was silent is new
   } else if (mark && *mark_ != *mark) {
+    interval_ms_ = std::min(interval_ms_ * 2, kLongestIntervalMs);
     stop();
-    changed_();
+    return changed_();
   }
+  if (awaited_()) arm();
 }
 
 }  // namespace tunneld::daemon

@@ -35,7 +35,9 @@ Tunnel::Tunnel(const TunnelServices& services, Profile profile, CallerSetting ca
       since_(std::chrono::system_clock::now()),
       lanes_(services.loop, services.hops, services.log, profile_, static_cast<LaneOwner&>(*this)),
       backoff_(profile_.reconnect, random_unit),
-      credentials_(services.loop, [this] { event(TunnelEvent::credentials_changed); }),
+      credentials_(
+          services.loop, [this] { return state_ == TunnelState::needs_action && clients_held(); },
+          [this] { event(TunnelEvent::credentials_changed); }),
       retry_(services.loop, [this] {
         retry_at_ms_ = 0;
         event(TunnelEvent::retry_due);
@@ -318,6 +320,7 @@ void Tunnel::chain_ready() {
   if (std::exchange(was_lost_, false)) ++reconnects_;
   ready_since_ms_ = services_.loop.precise_now_ms();
   failing_since_ms_ = 0;
+  credentials_.accepted();
   drop_former();
   event(TunnelEvent::chain_ready);
 }

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable
 
@@ -427,6 +428,37 @@ def test_a_key_file_that_is_there_again_serves_the_next_client(lab: Lab) -> None
     wait_until(lambda: server.log().count("Connection from") == tries + 1, 5, "it has tried with what is there now")
     away.rename(key)
     assert_echoes(tunnel)
+
+
+@pytest.mark.sanitized
+def test_clients_that_wait_already_are_served_when_the_agent_has_its_key_again(lab: Lab) -> None:
+    server = lab.sshd()
+    key = lab.keys["bastion"]
+    agent = lab.agent(key)
+    del lab.hosts["bastion"]["identity_file"]
+    lab.hosts["bastion"] |= {"identity_agent": str(agent.socket), "identities_only": False}
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)})
+    refused_after_a_loss(lab, server, tunnel, agent.remove_all)
+    with tunnel.connect() as first, tunnel.connect() as second:
+        wait_until(lambda: tunnel.status()["forwards"][0]["connections"] == 2, 5, "both wait")
+        agent.add(key)
+        assert_talks(first)
+        assert_talks(second)
+
+
+def test_a_key_that_changes_and_changes_is_tried_ever_less_often(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = lab.profile("demo", [server], {"echo": lab.target(targets.echo)}, hold_timeout="60s")
+    key = Path(lab.hosts["bastion"]["identity_file"])
+    refused_after_a_loss(lab, server, tunnel, lambda: key.write_text("no key"))
+    tries = server.log().count("Connection from")
+    with ExitStack() as clients:
+        watch = Stopwatch()
+        while watch.seconds < 10:
+            key.write_text(f"no key {watch.seconds}")
+            clients.enter_context(tunnel.connect())
+            time.sleep(0.1)
+    assert 2 <= server.log().count("Connection from") - tries <= 4, "after 1, 2, 4 s, not each second"
 
 
 def test_a_chain_that_is_lost_and_found_again_and_again_leaks_no_descriptor(lab: Lab) -> None:
