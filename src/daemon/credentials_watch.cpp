@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::uint64_t kIntervalMs = 1'000;
 constexpr std::uint64_t kLongestIntervalMs = 60'000;
+// An agent that hangs keeps each reader for seconds, and the pool's few threads are there for all: log-ins and look-ups of names.
+constexpr int kReadersAtOnce = 2;
+constexpr std::uint64_t kBusyMs = 100;
+int g_readers = 0;  // on the loop's thread only
 
 }  // namespace
 
@@ -52,12 +56,15 @@ void CredentialsWatch::stop() {
 }
 
 void CredentialsWatch::read() {
+  if (g_readers >= kReadersAtOnce) return due_.start(kBusyMs);
+  ++g_readers;
   reading_ = true;
   read_at_ms_ = loop_.precise_now_ms();
   auto mark = std::make_shared<std::optional<std::uint64_t>>();
   loop::run_off_loop(
       loop_, [mark, hops = hops_, home = home_] { *mark = ssh::credentials_mark(hops, home); },
       [mark, self = self_, generation = generation_] {
+        --g_readers;
         if (*self != nullptr && (*self)->generation_ == generation) (*self)->have_read(*mark);
       });
 }
