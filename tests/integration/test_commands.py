@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from support import targets
+from support import proc, targets
 from support.lab import Lab, Tunnel
 from support.ports import answers, free_port, refuses
 from support.scale import patience
@@ -286,9 +286,8 @@ def test_nothing_comes_up_while_the_daemon_shuts_down(lab: Lab, tunnel: Tunnel) 
         for command in (["up", "demo"], ["exec", "demo", "--", "true"]):
             outcome = lab.tunneld.fails(6, *command)
             assert "the daemon is shutting down" in outcome.err, outcome
-        descriptors = lab.tunneld.descriptors()
         second = lab.tunneld.start("shutdown", "--drain=30s")
-        wait_until(lambda: lab.tunneld.descriptors() > descriptors, patience(5), "it talks to the daemon")
+        wait_until(lambda: proc.takes_up(second.pid, signal.SIGINT), patience(5), "it talks to the daemon")
         for each in (second, shutdown):  # as long as one of them waits
             lab.tunneld.fails(6, "up", "demo")
             each.send_signal(signal.SIGINT)

@@ -20,6 +20,14 @@ def rss_bytes(pid: int) -> int:
     raise AssertionError(f"process {pid} has no VmRSS")
 
 
+def takes_up(pid: int, number: int) -> bool:
+    """It keeps the signal from ending it (SigBlk), to read it when it has time."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("SigBlk:"):
+            return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    raise AssertionError(f"process {pid} has no SigBlk")
+
+
 def pss_bytes(pid: int) -> int:
     """Memory with each shared page divided by the number of its users."""
     path = f"/proc/{pid}/smaps_rollup"
