@@ -123,7 +123,7 @@ Result<Endpoint> any_endpoint(std::string_view port_text) {
 }
 
 // getaddrinfo takes 127.1, 0 and 0x7f000001 for IPv4 addresses as well: the four numbers that such a word means. Any other
-// that ends in a number can be no name either (WHATWG URL, "ends in a number").
+// of digits and dots can be no name either.
 Result<std::string> plain_address(const std::string& host) {
   if (is_ip_address(host)) return host;
   in_addr meant{};
