@@ -49,7 +49,7 @@ SharedHop& HopGraph::find(SharedHop* before, const HopLikeness& likeness) {
 }
 
 void HopGraph::release(SharedHop& hop, HopUser& user, AfterUse after) {
-  const bool keep = after == AfterUse::linger && hop.joinable() && hop.hop().state() == HopState::ready;
+  const bool keep = after == AfterUse::linger && hop.findable() && hop.hop().state() == HopState::ready;
   if (!keep && hop.used_by_none_but(user)) hop.hop().stop();  // while somebody hears of it
   hop.leave(user);
   hop.keep_until(keep ? loop_.precise_now_ms() + kLingerMs : 0);
@@ -68,7 +68,7 @@ void HopGraph::sweep() {
   std::optional<std::uint64_t> next;
   for (std::size_t i = hops_.size(); i-- > 0;) {
     if (!hops_[i]->unused()) continue;
-    if (const std::uint64_t until = hops_[i]->keep_until_ms(); hops_[i]->joinable() && until > now) {
+    if (const std::uint64_t until = hops_[i]->keep_until_ms(); hops_[i]->findable() && until > now) {
       next = std::min(next.value_or(until), until);
       continue;
     }

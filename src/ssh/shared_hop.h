@@ -51,6 +51,8 @@ class SharedHop : private HopObserver {
     return before_ == before && likeness_ == likeness;
   }
   bool joinable() const;
+  // By a chain that begins now: the hops before it are joinable as well.
+  bool findable() const { return joinable() && (before_ == nullptr || before_->findable()); }
   bool unused() const { return users_.empty() && hops_behind_ == 0; }
   bool used_by_none_but(const HopUser& user) const;
   std::vector<std::string> user_names() const;  // sorted

@@ -22,7 +22,8 @@ class SshAgent(Server):
         return ["ssh-agent", "-D", "-a", str(self.socket)]
 
     def ready(self) -> bool:
-        return self.socket.exists()
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.socket)) == 0  # the file is there before it listens
 
     def _ssh_add(self, *args: str) -> None:
         subprocess.run(
