@@ -6,6 +6,7 @@
 #include "cli/findings.h"
 #include "cli/output.h"
 #include "cli/profiles.h"
+#include "cli/text.h"
 
 namespace tunneld::cli {
 namespace {

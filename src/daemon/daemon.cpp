@@ -22,7 +22,11 @@ Daemon::Daemon(const DaemonOptions& options, UniqueFd control_listener, std::opt
       log_(options.paths.log, options.log_to_stderr),
       keys_(trust::usual_host_key_files(options.paths.known_hosts, options.paths.home)),
       gatekeeper_(std::move(peers)) {
-  hops_ = std::make_unique<ssh::HopGraph>(loop_, keys_, [this](const std::string& text) { log_.info("", text); });
+  hops_ = std::make_unique<ssh::HopGraphs>(
+      loop_, keys_, [files = trust::usual_host_key_files(options.paths.known_hosts, options.paths.home)] {
+        return std::make_unique<trust::HostKeys>(files);
+      },
+      [this](const std::string& text) { log_.info("", text); });
   tunnels_ = std::make_unique<TunnelSet>(TunnelServices{loop_, *hops_, gatekeeper_, log_});
   server_ = std::make_unique<ControlServer>(
       loop_, log_, std::move(control_listener),
@@ -57,7 +61,7 @@ void Daemon::stop() {
     if (!server_) return;  // asked to stop twice
     server_.reset();
     tunnels_.reset();
-    hops_.reset();
+    hops_->close();
     signals_.clear();
     sleeps_.reset();
     let_go_();

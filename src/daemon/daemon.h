@@ -36,7 +36,7 @@ class Daemon {
   loop::Loop loop_;
   trust::HostKeys keys_;
   Gatekeeper gatekeeper_;
-  std::unique_ptr<ssh::HopGraph> hops_;
+  std::unique_ptr<ssh::HopGraphs> hops_;
   std::unique_ptr<TunnelSet> tunnels_;
   std::unique_ptr<ControlServer> server_;
   std::vector<std::unique_ptr<loop::SignalWatch>> signals_;

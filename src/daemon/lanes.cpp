@@ -39,10 +39,8 @@ class Lanes::Further : private ssh::ChainObserver {
  public:
   Further(Lanes& lanes, const ssh::Chain& lane_0, ParallelFrom from)
       : lanes_(lanes),
-        chain_(std::make_unique<ssh::Chain>(
-            lanes.loop_, lanes.hops_, lanes.profile_.hops, lane_0.user(),
-            lanes.free_route(lane_0, from, static_cast<ssh::ChainObserver&>(*this)),
-            static_cast<ssh::ChainObserver&>(*this))),
+        chain_(lanes.make_chain(lane_0, lanes.free_route(lane_0, from, static_cast<ssh::ChainObserver&>(*this)),
+                                static_cast<ssh::ChainObserver&>(*this))),
         self_(std::make_shared<Further*>(this)) {}
   ~Further() override { *self_ = nullptr; }
 
@@ -77,7 +75,7 @@ class Lanes::Further : private ssh::ChainObserver {
   std::shared_ptr<Further*> self_;
 };
 
-Lanes::Lanes(loop::Loop& loop, ssh::HopGraph& hops, Log& log, const Profile& profile, LaneOwner& owner)
+Lanes::Lanes(loop::Loop& loop, ssh::HopGraphs& hops, Log& log, const Profile& profile, LaneOwner& owner)
     : loop_(loop),
       hops_(hops),
       log_(log),
@@ -119,15 +117,15 @@ LaneAsk Lanes::ask(const ssh::Chain& chain) const {
   return {may_open_lane(chain.login_needs_person(), since_failure_ms), !out_of_patience_ && hold_ms > kPatienceMs};
 }
 
-ssh::Session* Lanes::choose() {
+ssh::VisitedSession Lanes::choose() {
   ssh::Chain* chain = owner_.lane_0();
-  if (chain == nullptr) return nullptr;
+  if (chain == nullptr) return {};
   const std::vector<Lane> lanes = facts(*chain);
   const LaneChoice choice = choose_lane(lanes, kLimits, ask(*chain));
   if (choice.open) open(*chain, lanes);
   if (!choice.lane) {
     if (!patience_.active()) patience_.start(kPatienceMs);
-    return nullptr;
+    return {};
   }
   opening_looks_left_ = kOpeningLooks;
   if (!opening_look_.active()) opening_look_.start(kOpeningLookMs, kOpeningLookMs);
@@ -135,9 +133,14 @@ ssh::Session* Lanes::choose() {
   return session_of(*choice.lane);
 }
 
-ssh::Session* Lanes::session_of(std::size_t lane) const {
+ssh::VisitedSession Lanes::session_of(std::size_t lane) const {
   ssh::Chain* chain = lane == 0 ? owner_.lane_0() : &further_[lane - 1]->chain();
-  return chain != nullptr ? chain->target() : nullptr;
+  return chain != nullptr ? chain->target() : ssh::VisitedSession();
+}
+
+std::unique_ptr<ssh::Chain> Lanes::make_chain(const ssh::Chain& lane_0, const ssh::LaneRoute& route,
+                                              ssh::ChainObserver& observer) const {
+  return std::make_unique<ssh::Chain>(hops_.at(route.first(profile_.hops.size()), profile_.hops.size()), loop_, profile_.hops, lane_0.user(), route, observer);
 }
 
 void Lanes::open(const ssh::Chain& chain, const std::vector<Lane>& lanes) {
@@ -150,27 +153,27 @@ void Lanes::open(const ssh::Chain& chain, const std::vector<Lane>& lanes) {
   further_.back()->start_soon();
 }
 
-std::vector<ssh::Session*> Lanes::sessions() const {
-  std::vector<ssh::Session*> sessions;
+std::vector<ssh::VisitedSession> Lanes::sessions() const {
+  std::vector<ssh::VisitedSession> sessions;
   for (std::size_t lane = 0; lane <= further_.size(); ++lane)
-    if (ssh::Session* session = session_of(lane)) sessions.push_back(session);
+    if (ssh::VisitedSession session = session_of(lane)) sessions.push_back(std::move(session));
   return sessions;
 }
 
 // A client that gets no answer is the first to notice that a session is dead: a network that has changed says nothing. All are
 // asked together, so that nobody is sent from one that is dead to the next.
 void Lanes::look_after_openings() {
-  const std::vector<ssh::Session*> all = sessions();
-  const bool awaited = std::any_of(all.begin(), all.end(), [this](const auto* each) { return owner_.awaited(*each); });
+  const std::vector<ssh::VisitedSession> all = sessions();
+  const bool awaited = std::any_of(all.begin(), all.end(), [this](const auto& each) { return owner_.awaited(*each.session); });
   if (!awaited || --opening_looks_left_ < 0) return opening_look_.stop();
-  for (ssh::Session* session : all) session->ping_if_quiet();
+  for (const ssh::VisitedSession& each : all) each.session->ping_if_quiet();
   leave_stalled();
 }
 
 // Its clients need not wait for what the keepalive finds in its own time, if there is another lane to be had.
 void Lanes::leave_stalled() {
-  std::vector<ssh::Session*> stalled = sessions();
-  std::erase_if(stalled, [this](const auto* each) { return !each->stalled() || !owner_.awaited(*each); });
+  std::vector<ssh::VisitedSession> stalled = sessions();
+  std::erase_if(stalled, [this](const auto& each) { return !each.session->stalled() || !owner_.awaited(*each.session); });
   const ssh::Chain* chain = owner_.lane_0();
   if (stalled.empty() || chain == nullptr) return;
   const std::vector<Lane> lanes = facts(*chain);
@@ -178,10 +181,13 @@ void Lanes::leave_stalled() {
   if (choice.open) open(*chain, lanes);
   if (!choice.lane || lanes[*choice.lane].stalled) return;
   // A client is moved once: only to one that has been heard of since, not to one whose own silence is shorter.
-  const ssh::Session* next = session_of(*choice.lane);
-  std::erase_if(stalled, [next](const auto* each) { return next->last_heard_ms() <= each->pinged_at_ms(); });
+  const ssh::VisitedSession next = session_of(*choice.lane);
+  if (!next) return;
+  std::erase_if(stalled, [&next](const auto& each) {
+    return next.session->last_heard_ms() <= each.session->pinged_at_ms();
+  });
   if (stalled.empty()) return;
-  for (const ssh::Session* session : stalled) owner_.lane_stalls(*session);
+  for (const ssh::VisitedSession& each : stalled) owner_.lane_stalls(*each.session);
   owner_.lanes_changed();
 }
 
@@ -208,7 +214,7 @@ ssh::LaneRoute Lanes::free_route(const ssh::Chain& chain, ParallelFrom from, ssh
           return lane->chain().lane().uses(number);
         });
     if (taken) continue;
-    if (!ssh::Chain(loop_, hops_, profile_.hops, chain.user(), route(number), observer).would_be_slow()) break;
+    if (!make_chain(chain, route(number), observer)->would_be_slow()) break;
   }
   return route(number);
 }

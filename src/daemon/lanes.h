@@ -16,6 +16,7 @@
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "ssh/chain.h"
+#include "ssh/hop_graphs.h"
 
 namespace tunneld::daemon {
 
@@ -35,12 +36,12 @@ class LaneOwner {
 class Lanes {
  public:
   // `profile` and `owner` outlive this.
-  Lanes(loop::Loop& loop, ssh::HopGraph& hops, Log& log, const Profile& profile, LaneOwner& owner);
+  Lanes(loop::Loop& loop, ssh::HopGraphs& hops, Log& log, const Profile& profile, LaneOwner& owner);
   ~Lanes();
 
   // The session for one more client. Null: wait until there is a lane 0, or for lanes_changed(), which comes when a lane is
   // ready or has failed, or when somebody has waited long enough.
-  ssh::Session* choose();
+  ssh::VisitedSession choose();
   // Lane 0 is lost: the first of the others that stands and answers, to take its place. Null: there is none.
   std::unique_ptr<ssh::Chain> successor();
   // While `asks` runs nobody is told to wait: those who ask have waited already.
@@ -57,9 +58,11 @@ class Lanes {
   std::vector<Lane> facts(const ssh::Chain& chain) const;
   LaneAsk ask(const ssh::Chain& chain) const;
   void open(const ssh::Chain& chain, const std::vector<Lane>& lanes);
+  std::unique_ptr<ssh::Chain> make_chain(const ssh::Chain& lane_0, const ssh::LaneRoute& route,
+                                         ssh::ChainObserver& observer) const;
   ssh::LaneRoute free_route(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const;
-  ssh::Session* session_of(std::size_t lane) const;  // null unless ready
-  std::vector<ssh::Session*> sessions() const;
+  ssh::VisitedSession session_of(std::size_t lane) const;  // null unless ready
+  std::vector<ssh::VisitedSession> sessions() const;
   void look_after_openings();
   void leave_stalled();
   void lane_ready();
@@ -67,7 +70,7 @@ class Lanes {
   void close_idle();
 
   loop::Loop& loop_;
-  ssh::HopGraph& hops_;
+  ssh::HopGraphs& hops_;
   Log& log_;
   const Profile& profile_;
   LaneOwner& owner_;

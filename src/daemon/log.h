@@ -8,6 +8,7 @@
 
 namespace tunneld::daemon {
 
+// May be used in any thread.
 class Log {
  public:
   // To `path` (mode 0600, rotated at 5 MiB, one old file kept as *.1.log) or to stderr. Lines that cannot be written are

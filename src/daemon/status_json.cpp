@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <ctime>
+#include <optional>
 
 #include "core/control/message.h"
 #include "ssh/library.h"
@@ -71,6 +72,8 @@ Json to_json(const Tunnel& tunnel) {
   const Profile& profile = tunnel.profile();
   Json hops = Json::array();
   const ssh::Chain* chain = tunnel.chain();
+  std::optional<loop::Visit> visit;
+  if (chain != nullptr) visit = chain->visit();
   for (std::size_t i = 0; i < profile.hops.size(); ++i) {
     Json hop = hop_json(profile.hops[i], chain != nullptr ? chain->hop(i) : nullptr, profile.name);
     hop["lanes"] = tunnel.sessions_to(i);

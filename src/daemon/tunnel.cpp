@@ -218,7 +218,7 @@ void Tunnel::dial() {
   drop_former();
   const unsigned lane = chain_ ? chain_->lane().outer : 0;  // that of the hops that are held
   former_ = std::move(chain_);
-  chain_ = std::make_unique<ssh::Chain>(services_.loop, services_.hops, profile_.hops,
+  chain_ = std::make_unique<ssh::Chain>(lane == 0 ? services_.hops.at(0, profile_.hops.size()) : former_->graph(), services_.loop, profile_.hops,
                                         ssh::ChainUser{profile_.name, caller_.home, caller_.agent_path},
                                         ssh::LaneRoute{lane, lane}, static_cast<ssh::ChainObserver&>(*this));
   chain_->start();
@@ -358,6 +358,7 @@ void Tunnel::go_on_in(std::unique_ptr<ssh::Chain> lane) {
 
 std::optional<std::pair<std::size_t, HopState>> Tunnel::dialling() const {
   if (state_ != TunnelState::starting || !chain_) return std::nullopt;
+  const loop::Visit visit = chain_->visit();
   std::size_t last = 0;
   while (chain_->hop(last + 1) != nullptr) ++last;
   const ssh::SharedHop* hop = chain_->hop(last);
@@ -366,7 +367,9 @@ std::optional<std::pair<std::size_t, HopState>> Tunnel::dialling() const {
 }
 
 std::size_t Tunnel::sessions_to(std::size_t hop) const {
-  if (!chain_ || chain_->hop(hop) == nullptr) return 0;
+  if (!chain_) return 0;
+  const loop::Visit visit = chain_->visit();
+  if (chain_->hop(hop) == nullptr) return 0;
   const bool stands = chain_->hop(hop)->hop().state() == HopState::ready;
   return (stands ? 1 : 0) + lanes_.further_sessions(*chain_, hop);
 }

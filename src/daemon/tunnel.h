@@ -24,6 +24,7 @@
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "ssh/chain.h"
+#include "ssh/hop_graphs.h"
 
 namespace tunneld::daemon {
 
@@ -46,7 +47,7 @@ class TunnelObserver {
 // What all tunnels of a daemon share.
 struct TunnelServices {
   loop::Loop& loop;
-  ssh::HopGraph& hops;
+  ssh::HopGraphs& hops;
   Gatekeeper& gatekeeper;
   Log& log;
 };
@@ -117,7 +118,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   void chain_failed(const Error& error) override;
 
   bool forward_admits(forward::LocalForward& forward, const forward::Accepted& client) override;
-  ssh::Session* forward_session() override { return lanes_.choose(); }
+  ssh::VisitedSession forward_session() override { return lanes_.choose(); }
   void forward_holds(forward::LocalForward& forward) override;
   void forward_client_began(forward::LocalForward& forward) override;
   void forward_client_ended(forward::LocalForward& forward) override;

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "ssh/session.h"
+
 namespace tunneld::forward {
 
 Client::Client(loop::Loop& loop, Accepted accepted, ClientOwner& owner)
@@ -41,7 +43,7 @@ void Client::serve(ssh::Session& session, const Endpoint& target) {
     loop_.retire(std::move(poller_));
   }
   state_ = State::relayed;
-  relay_ = std::make_unique<ssh::Relay>(loop_, std::move(accepted_.fd), static_cast<ssh::RelayOwner&>(*this));
+  relay_ = std::make_unique<ssh::Relay>(session.loop(), loop_, std::move(accepted_.fd), static_cast<ssh::RelayOwner&>(*this));
   if (relay_->open(session, target, accepted_.peer_host == "unix" ? "127.0.0.1" : accepted_.peer_host, accepted_.peer_port))
     return;
   relay_->abort(true);

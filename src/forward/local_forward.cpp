@@ -48,7 +48,8 @@ void LocalForward::accept(Accepted accepted) {
   Client& client = *made;
   clients_.emplace(&client, std::move(made));
   observer_.forward_client_began(*this);
-  if (ssh::Session* session = observer_.forward_session()) return client.serve(*session, forward_.connect);
+  if (const ssh::VisitedSession served_by = observer_.forward_session())
+    return client.serve(*served_by.session, forward_.connect);
   client.hold(hold_ms_);
   observer_.forward_holds(*this);
 }
@@ -66,9 +67,9 @@ void LocalForward::serve_held() {
   for (const auto& [key, client] : clients_)
     if (client->held()) waiting.push_back(client.get());
   for (Client* client : waiting) {
-    ssh::Session* session = observer_.forward_session();
-    if (session == nullptr) return;
-    if (client->held()) client->serve(*session, forward_.connect);
+    const ssh::VisitedSession served_by = observer_.forward_session();
+    if (!served_by) return;
+    if (client->held()) client->serve(*served_by.session, forward_.connect);
   }
 }
 

@@ -12,7 +12,7 @@
 #include "forward/client.h"
 #include "forward/listener.h"
 #include "loop/loop.h"
-#include "ssh/session.h"
+#include "ssh/chain.h"
 
 namespace tunneld::forward {
 
@@ -24,7 +24,7 @@ class ForwardObserver {
   // Whether this client may use the forward; if not, it is reset.
   virtual bool forward_admits(LocalForward& forward, const Accepted& client) = 0;
   // The session to the target, null while the chain is down.
-  virtual ssh::Session* forward_session() = 0;
+  virtual ssh::VisitedSession forward_session() = 0;
   virtual void forward_holds(LocalForward& forward) = 0;  // a client waits, and there is no chain
   virtual void forward_client_began(LocalForward& forward) = 0;
   virtual void forward_client_ended(LocalForward& forward) = 0;

@@ -1,4 +1,4 @@
-// The event loop, and the ways to run something later on it. One loop, one thread.
+// The event loop, and the ways to run something later on it. One loop, one thread; others visit it (loop/visit.h).
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,8 @@ namespace tunneld::loop {
 class Loop {
  public:
   Loop();
+  // Null when the system has no descriptors left for it.
+  static std::unique_ptr<Loop> make();
   // Everything that used the loop must be gone: closing it with a live handle is a bug, and ends the process.
   ~Loop();
   Loop(const Loop&) = delete;
@@ -43,10 +45,34 @@ class Loop {
     defer([shared]() mutable { shared.reset(); });
   }
 
+  // From any thread: runs `task` in the loop's, after those that were posted before. One that has come to its end drops it.
+  void post(std::function<void()> task);
+
+  // For what belongs to the loop: it has asked it for something, which a loop that waits must hear of.
+  void changed();
+
+  // Whether this is the thread of a loop that others visit, and not a visitor.
+  bool in_own_thread() const;
+
+  // For Visit: false when the caller may use the loop anyway.
+  bool begin_visit();
+  void end_visit();
+  // For LoopThread: run() for a loop that others visit; between stay() and leave() it does not end for want of handles.
+  void stay();
+  void run_visited();
+  void leave();
+  bool tells_when_it_waits();
+  // In the thread of a loop that others visit: it waits for the system, and no longer.
+  static void waits();
+  static void has_waited();
+
   uv_loop_s* raw() { return loop_; }
 
  private:
   struct Deferral;
+  struct Mailbox;
+  struct Sharing;
+  explicit Loop(uv_loop_s* made);
   void wake_deferral();
   void run_deferred();
 
@@ -54,6 +80,8 @@ class Loop {
   Deferral* deferral_;
   std::vector<std::function<void()>> tasks_;
   std::vector<std::function<void()>> follow_ups_;
+  Mailbox* mailbox_;
+  std::unique_ptr<Sharing> sharing_;  // of a loop that others visit
 };
 
 }  // namespace tunneld::loop

@@ -14,7 +14,7 @@ struct Poller::Handle {
 };
 
 Poller::Poller(Loop& loop, int fd, std::function<void(unsigned)> callback)
-    : handle_(new Handle), callback_(std::move(callback)) {
+    : handle_(new Handle), callback_(std::move(callback)), loop_(loop) {
   if (uv_poll_init(loop.raw(), &handle_->poll, fd) != 0) {
     std::fputs("tunneld: a descriptor that is not open is to be watched\n", stderr);
     std::abort();
@@ -31,11 +31,13 @@ void Poller::close() {
   uv_close(reinterpret_cast<uv_handle_t*>(&handle_->poll),
            [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
   handle_ = nullptr;
+  loop_.changed();
 }
 
 void Poller::watch(unsigned events) {
   if (events == watched_ || handle_ == nullptr) return;
   watched_ = events;
+  loop_.changed();
   if (events == 0) {
     uv_poll_stop(&handle_->poll);
     return;

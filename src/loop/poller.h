@@ -30,6 +30,7 @@ class Poller {
   struct Handle;
   Handle* handle_;
   std::function<void(unsigned)> callback_;
+  Loop& loop_;
   unsigned watched_ = 0;
 };
 

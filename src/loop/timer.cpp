@@ -11,7 +11,8 @@ struct Timer::Handle {
   Timer* owner;
 };
 
-Timer::Timer(Loop& loop, std::function<void()> callback) : handle_(new Handle), callback_(std::move(callback)) {
+Timer::Timer(Loop& loop, std::function<void()> callback)
+    : handle_(new Handle), callback_(std::move(callback)), loop_(loop) {
   uv_timer_init(loop.raw(), &handle_->timer);
   handle_->timer.data = handle_;
   handle_->owner = this;
@@ -21,6 +22,7 @@ Timer::~Timer() {
   handle_->owner = nullptr;
   uv_close(reinterpret_cast<uv_handle_t*>(&handle_->timer),
            [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
+  loop_.changed();
 }
 
 void Timer::start(std::uint64_t delay_ms, std::uint64_t repeat_ms) {
@@ -32,6 +34,7 @@ void Timer::start(std::uint64_t delay_ms, std::uint64_t repeat_ms) {
         if (Timer* owner = static_cast<Handle*>(timer->data)->owner) owner->callback_();
       },
       delay_ms, repeat_ms);
+  loop_.changed();
 }
 
 void Timer::stop() { uv_timer_stop(&handle_->timer); }

@@ -24,6 +24,7 @@ class Timer {
   struct Handle;
   Handle* handle_;
   std::function<void()> callback_;
+  Loop& loop_;
 };
 
 }  // namespace tunneld::loop

@@ -15,23 +15,68 @@ constexpr std::uint64_t kAlibiRoundTrips = 3;
 
 }  // namespace
 
-Chain::Chain(loop::Loop& loop, HopGraph& graph, const std::vector<Host>& hosts, ChainUser user,
-             LaneRoute lane, ChainObserver& observer)
-    : loop_(loop),
+Chain::Chain(HopGraph& graph, loop::Loop& home, const std::vector<Host>& hosts, ChainUser user, LaneRoute lane,
+             ChainObserver& observer)
+    : visit_(graph.loop()),
       graph_(graph),
+      loop_(graph.loop()),
+      home_(home),
       hosts_(hosts),
       user_(std::move(user)),
       lane_(lane),
       observer_(&observer),
-      judgement_(loop, [this] { judge_silence(); }),
-      self_(std::make_shared<Chain*>(this)) {}
+      judgement_(loop_, [this] { judge_silence(); }),
+      self_(std::make_shared<Chain*>(this)) {
+  visit_.reset();
+}
 
 Chain::~Chain() {
+  visit_.emplace(loop_);
   *self_ = nullptr;
   stop(AfterUse::close);
 }
 
+void Chain::tell(std::function<void(ChainObserver&)> news) {
+  if (!loop_.in_own_thread()) return news(*observer_);
+  home_.post([self = self_, news = std::move(news)] {
+    if (*self == nullptr) return;
+    const loop::Visit visit = (*self)->visit();
+    if (!(*self)->stopped_) news(*(*self)->observer_);
+  });
+}
+
+void Chain::report_to(ChainObserver& observer) {
+  const loop::Visit here = visit();
+  observer_ = &observer;
+}
+
+bool Chain::ready() const {
+  const loop::Visit here = visit();
+  return ready_;
+}
+
+VisitedSession Chain::target() {
+  loop::Visit here = visit();
+  return {std::move(here), ready_ ? hops_.back()->hop().session() : nullptr};
+}
+
+std::size_t Chain::channels() const {
+  const loop::Visit here = visit();
+  return ready_ ? hops_.back()->hop().session()->channel_count() : 0;
+}
+
+std::vector<HopProgress> Chain::steps_of(std::size_t index) const {
+  const loop::Visit here = visit();
+  return index < steps_.size() ? steps_[index].all() : std::vector<HopProgress>();
+}
+
+const SharedHop* Chain::hop(std::size_t index) const {
+  const loop::Visit here = visit();
+  return index < hops_.size() ? hops_[index] : nullptr;
+}
+
 void Chain::start() {
+  const loop::Visit here = visit();
   if (stopped_) return;  // whoever starts it from the loop may come late
   take_next_hop();
 }
@@ -42,6 +87,7 @@ HopLikeness Chain::likeness_at(std::size_t index) const {
 }
 
 bool Chain::would_be_slow() const {
+  const loop::Visit here = visit();
   const SharedHop* hop = nullptr;
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     hop = graph_.peek(hop, likeness_at(i));
@@ -53,17 +99,20 @@ bool Chain::would_be_slow() const {
 }
 
 bool Chain::hop_carries_bulk(std::size_t index) const {
+  const loop::Visit here = visit();
   const Session* session = index < hops_.size() ? hops_[index]->hop().session() : nullptr;
   return session != nullptr && session->carries_bulk();
 }
 
 bool Chain::carries_bulk() const {
+  const loop::Visit here = visit();
   for (std::size_t i = 0; i < hops_.size(); ++i)
     if (hop_carries_bulk(i)) return true;
   return false;
 }
 
 bool Chain::stalled() const {
+  const loop::Visit here = visit();
   return std::any_of(hops_.begin(), hops_.end(), [](const SharedHop* each) {
     const Session* session = each->hop().session();
     return session != nullptr && session->stalled();
@@ -71,6 +120,7 @@ bool Chain::stalled() const {
 }
 
 bool Chain::login_needs_person() const {
+  const loop::Visit here = visit();
   return std::any_of(hops_.begin(), hops_.end(), [](const SharedHop* each) { return each->hop().login_needs_person(); });
 }
 
@@ -83,6 +133,7 @@ void Chain::take_next_hop() {
 }
 
 void Chain::stop(AfterUse after) {
+  const loop::Visit here = visit();
   stopped_ = true;
   ready_ = false;
   judgement_.stop();
@@ -95,14 +146,17 @@ void Chain::let_go_from(std::size_t index, AfterUse after) {
 }
 
 void Chain::detach() {
+  const loop::Visit here = visit();
   for (SharedHop* hop : hops_) hop->detach();
 }
 
 void Chain::answer(const std::string& fingerprint, bool accept) {
+  const loop::Visit here = visit();
   if (!hops_.empty()) hops_.back()->hop().answer(fingerprint, accept);  // those before it are ready
 }
 
 void Chain::withdraw_question() {
+  const loop::Visit here = visit();
   if (!hops_.empty()) hops_.back()->ask_others(*this);
 }
 
@@ -116,16 +170,26 @@ void Chain::hop_progress(Hop& hop, const HopProgress& progress) {
   const std::size_t index = index_of(hop);
   if (stopped_) return;
   steps_[index].note(progress);
-  observer_->chain_progress(static_cast<int>(index) + 1, hosts_[index], progress);
+  tell([this, index, progress](ChainObserver& observer) {
+    observer.chain_progress(static_cast<int>(index) + 1, hosts_[index], progress);
+  });
 }
 
 void Chain::hop_state_changed(Hop& hop, HopState from, const char* reason) {
   const std::size_t index = index_of(hop);
-  observer_->chain_hop_changed(static_cast<int>(index) + 1, hosts_[index], from, hop.state(), reason);
+  tell([this, index, from, to = hop.state(), reason](ChainObserver& observer) {
+    observer.chain_hop_changed(static_cast<int>(index) + 1, hosts_[index], from, to, reason);
+  });
 }
 
 bool Chain::hop_asks(Hop& hop, const std::string& text, const HostKey& key) {
-  return !stopped_ && !failed_ && observer_->chain_asks(hosts_[index_of(hop)], text, key);
+  if (stopped_ || failed_) return false;
+  const Host& host = hosts_[index_of(hop)];
+  if (!loop_.in_own_thread()) return observer_->chain_asks(host, text, key);
+  tell([this, &host, text, key](ChainObserver& observer) {
+    if (!observer.chain_asks(host, text, key)) withdraw_question();
+  });
+  return true;
 }
 
 void Chain::hop_ready(Hop& hop) {
@@ -134,7 +198,7 @@ void Chain::hop_ready(Hop& hop) {
   // The next hop's channel is asked for at once, in the same turn in which this one let us in.
   if (hops_.size() < hosts_.size()) return take_next_hop();
   ready_ = true;
-  observer_->chain_ready();
+  tell([](ChainObserver& observer) { observer.chain_ready(); });
 }
 
 // A hop that goes takes those behind it along, and they may notice first: who is guilty is decided when all
@@ -168,7 +232,7 @@ void Chain::conclude() {
   const bool may_be_gone = index > 0 && error.code == ErrorCode::connect_timeout &&
                            !heard_within(index - 1, hosts_[index].connect_timeout);
   let_go_from(may_be_gone ? 0 : index, AfterUse::close);
-  observer_->chain_failed(error);
+  tell([error](ChainObserver& observer) { observer.chain_failed(error); });
 }
 
 bool Chain::heard_within(std::size_t index, Milliseconds time) const {

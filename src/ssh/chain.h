@@ -1,17 +1,23 @@
 // The sessions from you to the target: hop after hop, each inside a channel of the one before. The hops are
 // the graph's: chains that begin alike share them.
+//
+// A chain works on the loop of its graph, and is made, called and ended on its owner's, which may be another: then the
+// observer hears of it a little later, through that loop. What is asked of a chain is what is so at that moment.
 #pragma once
 
 #include <tunneld/host_key.h>
 #include <tunneld/profile.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "loop/loop.h"
 #include "loop/timer.h"
+#include "loop/visit.h"
 #include "ssh/hop.h"
 #include "ssh/hop_graph.h"
 
@@ -44,12 +50,21 @@ struct LaneRoute {
   unsigned outer = 0;
   unsigned last = 0;
   bool uses(unsigned number) const { return outer == number || last == number; }
+  // That of the first hop, in whose graph all are.
+  unsigned first(std::size_t hops) const { return hops == 1 ? last : outer; }
+};
+
+// A session, and the right to use it (loop/visit.h).
+struct VisitedSession {
+  std::optional<loop::Visit> visit;
+  Session* session = nullptr;  // null: there is none
+  explicit operator bool() const { return session != nullptr; }
 };
 
 class Chain : private HopUser {
  public:
-  // `hosts`, the hops of the user's profile, are not looked at once it has been stopped.
-  Chain(loop::Loop& loop, HopGraph& graph, const std::vector<Host>& hosts, ChainUser user, LaneRoute lane,
+  // `hosts`, the hops of the user's profile, are not looked at once it has been stopped. `home`: the owner's loop.
+  Chain(HopGraph& graph, loop::Loop& home, const std::vector<Host>& hosts, ChainUser user, LaneRoute lane,
         ChainObserver& observer);
   ~Chain() override;
 
@@ -65,9 +80,11 @@ class Chain : private HopUser {
   // Before start(): a session that it would share carries another's bulk stream, or is stalled.
   bool would_be_slow() const;
   // From now on the news is for this one.
-  void report_to(ChainObserver& observer) { observer_ = &observer; }
+  void report_to(ChainObserver& observer);
 
-  bool ready() const { return ready_; }
+  // For using what the calls below give away.
+  loop::Visit visit() const { return loop::Visit(loop_); }
+  bool ready() const;
   // Whether its session to this hop carries a bulk stream, this chain's or another's.
   bool hop_carries_bulk(std::size_t index) const;
   bool carries_bulk() const;  // one of them does
@@ -75,16 +92,15 @@ class Chain : private HopUser {
   // A further lane to its target would bother a person.
   bool login_needs_person() const;
   // The session to the target; null unless ready.
-  Session* target() { return ready_ ? hops_.back()->hop().session() : nullptr; }
-  std::size_t channels() const { return ready_ ? hops_.back()->hop().session()->channel_count() : 0; }  // in it
+  VisitedSession target();
+  std::size_t channels() const;  // in it
   const ChainUser& user() const { return user_; }
   const LaneRoute& lane() const { return lane_; }
+  HopGraph& graph() const { return graph_; }
   // What was told of this hop's progress so far.
-  std::vector<HopProgress> steps_of(std::size_t index) const {
-    return index < steps_.size() ? steps_[index].all() : std::vector<HopProgress>();
-  }
-  // Null while the hops before this one are not ready.
-  const SharedHop* hop(std::size_t index) const { return index < hops_.size() ? hops_[index] : nullptr; }
+  std::vector<HopProgress> steps_of(std::size_t index) const;
+  // Null while the hops before this one are not ready. To be used during a visit().
+  const SharedHop* hop(std::size_t index) const;
 
  private:
   const std::string& user_name() const override { return user_.profile; }
@@ -102,9 +118,12 @@ class Chain : private HopUser {
   void conclude();
   bool heard_within(std::size_t index, Milliseconds time) const;
   void judge_silence();
+  void tell(std::function<void(ChainObserver&)> news);
 
-  loop::Loop& loop_;
+  std::optional<loop::Visit> visit_;  // while this is made and unmade
   HopGraph& graph_;
+  loop::Loop& loop_;
+  loop::Loop& home_;
   const std::vector<Host>& hosts_;
   const ChainUser user_;
   const LaneRoute lane_;

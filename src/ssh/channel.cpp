@@ -1,6 +1,7 @@
 #include "ssh/channel.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "ssh/session.h"
@@ -8,8 +9,9 @@
 namespace tunneld::ssh {
 namespace {
 
-// What all channels together may spend on windows above kFarWindow; they all live on the one loop.
+// What all channels together, in whichever thread, may spend on windows above kFarWindow.
 std::uint32_t g_spare_window = 256U * 1024 * 1024;
+std::mutex g_spare_window_mutex;
 
 // libssh opens a window when what is left of it and what it holds are less together: 640,000 bytes, from 0.11 on 1 MiB or
 // less (channels.c: WINDOWLIMIT, grow_window).
@@ -34,7 +36,10 @@ Channel::Channel(Session& session, ssh_channel channel, const Endpoint& target, 
   ssh_set_channel_callbacks(channel_, &callbacks_);
 }
 
-Channel::~Channel() { g_spare_window += granted_ - kFarWindow; }
+Channel::~Channel() {
+  const std::lock_guard lock(g_spare_window_mutex);
+  g_spare_window += granted_ - kFarWindow;
+}
 
 int Channel::request_open() {
   if (target_.kind == Endpoint::Kind::unix_socket)
@@ -85,11 +90,14 @@ void Channel::tune_window(std::uint64_t now_us) {
   const std::uint64_t taken = std::exchange(taken_, 0);
   if (phase_ != Phase::open || remote_eof_ || remote_closed_ || fixed_window()) return;
   const std::uint64_t rtt_us = session_.shortest_rtt_us_;
-  g_spare_window += granted_;
-  if (keeps_up_) granted_ -= static_cast<std::uint32_t>(std::min<std::uint64_t>(taken, granted_ - kFarWindow));
-  tuner_.step({now_us, taken, rtt_us, g_spare_window - std::max(window(), kFarWindow)});
-  granted_ = std::max(granted_, window());
-  g_spare_window -= granted_;
+  {
+    const std::lock_guard lock(g_spare_window_mutex);
+    g_spare_window += granted_;
+    if (keeps_up_) granted_ -= static_cast<std::uint32_t>(std::min<std::uint64_t>(taken, granted_ - kFarWindow));
+    tuner_.step({now_us, taken, rtt_us, g_spare_window - std::max(window(), kFarWindow)});
+    granted_ = std::max(granted_, window());
+    g_spare_window -= granted_;
+  }
   // On a short link libssh's own way, which opens a window when it is half closed, does as well.
   if (rtt_us >= kShortRttUs && keeps_up_) open_window();
 }

@@ -42,6 +42,7 @@ class HopGraph {
   void release(SharedHop& hop, HopUser& user, AfterUse after);
   // The machine has slept: any session may be forgotten at its other end.
   void probe_all();
+  loop::Loop& loop() const { return loop_; }
 
  private:
   void sweep();

@@ -60,9 +60,14 @@ Result<void> check_library() {
                  "it does not call the C library through the dynamic linker",
                  "use your distribution's shared libssh, version 0.10.6 or later"});
   }
+  prepare_thread();
+  return {};
+}
+
+// libssh has these for each thread.
+void prepare_thread() {
   ssh_set_log_callback(on_log_line);
   ssh_set_log_level(SSH_LOG_WARN);
-  return {};
 }
 
 std::string fingerprint(ssh_key key) {

@@ -24,6 +24,9 @@ std::string library_version();
 // Does what a process needs once before its first session. An error names a libssh that must not be used.
 Result<void> check_library();
 
+// Does what each further thread that drives sessions needs once.
+void prepare_thread();
+
 // The receive window of every channel, in bytes, where libssh (0.11 and later) lets nobody change it: no download gets
 // further than that in a round trip. None: windows grow (core/window_tuning.h).
 std::optional<std::uint32_t> fixed_window();

@@ -21,22 +21,58 @@ constexpr std::size_t kReadBytes = 2 * 32'600;
 // What waits for a slow local side before the channel's window is left to close.
 constexpr std::size_t kDownloadQueueLimit = 256 * 1024;
 
-// All relays run on the loop's thread.
-std::array<char, kReadBytes> g_scratch;
-std::string g_spare_queue;  // the last download queue that ran empty, for whoever needs one next
+thread_local std::array<char, kReadBytes> t_scratch;
+thread_local std::string t_spare_queue;  // the last download queue that ran empty, for whoever needs one next
 
 }  // namespace
 
-Relay::Relay(loop::Loop& loop, UniqueFd local, RelayOwner& owner)
-    : owner_(owner),
+Relay::Relay(loop::Loop& loop, loop::Loop& home, UniqueFd local, RelayOwner& owner)
+    : visit_(loop),
+      loop_(loop),
+      home_(home),
+      owner_(owner),
       local_(std::move(local)),
-      poller_(loop, local_.get(), [this](unsigned events) { on_local(events); }) {
+      poller_(loop, local_.get(), [this](unsigned events) { on_local(events); }),
+      self_(std::make_shared<Relay*>(this)) {
   poller_.watch(loop::Poller::kError);
+  visit_.reset();
 }
 
-Relay::~Relay() { abort(false); }
+Relay::~Relay() {
+  visit_.emplace(loop_);
+  *self_ = nullptr;
+  abort(false);
+}
+
+bool Relay::unanswered() const {
+  const loop::Visit visit(loop_);
+  return !opened_ && bytes_down_ == 0 && !state_.over;
+}
+
+bool Relay::needs_no_session() const {
+  const loop::Visit visit(loop_);
+  return !state_.over && state_.remote_closed && channel_ == nullptr;
+}
+
+std::uint64_t Relay::bytes_up() const {
+  const loop::Visit visit(loop_);
+  return bytes_up_;
+}
+
+std::uint64_t Relay::bytes_down() const {
+  const loop::Visit visit(loop_);
+  return bytes_down_;
+}
+
+void Relay::tell(std::function<void(RelayOwner&)> news) {
+  if (!loop_.in_own_thread()) return news(owner_);
+  home_.post([self = self_, news = std::move(news)] {
+    if (*self != nullptr && (*self)->owner_listens_) news((*self)->owner_);
+  });
+}
 
 bool Relay::open(Session& session, const Endpoint& target, const std::string& origin_host, std::uint16_t origin_port) {
+  const loop::Visit visit(loop_);
   session_ = &session;
   const Session::Use use(session);
   channel_ = session.open_channel(use, target, origin_host, origin_port, *this);
@@ -44,6 +80,9 @@ bool Relay::open(Session& session, const Endpoint& target, const std::string& or
 }
 
 void Relay::abort(bool reset) {
+  const loop::Visit visit(loop_);
+  owner_listens_ = false;
+  if (given_back_) close_local(reset);
   if (state_.over) return;
   state_.over = true;
   if (channel_ != nullptr) {
@@ -54,14 +93,22 @@ void Relay::abort(bool reset) {
 }
 
 UniqueFd Relay::take_back() {
-  if (!unanswered()) return {};
+  const loop::Visit visit(loop_);
+  if (!given_back_ && !unanswered()) return {};
+  owner_listens_ = false;
+  give_back();
+  return std::move(local_);
+}
+
+// Nobody watches the descriptor any more: the owner may have it.
+void Relay::give_back() {
+  if (std::exchange(given_back_, true)) return;
   state_.over = true;
   if (channel_ != nullptr) {
     const Session::Use use(*session_);
     std::exchange(channel_, nullptr)->release();
   }
   poller_.close();
-  return std::move(local_);
 }
 
 void Relay::channel_opened() {
@@ -74,7 +121,7 @@ void Relay::channel_refused(std::uint32_t reason, const std::string& text) {
   channel_ = nullptr;
   state_.over = true;
   close_local(true);
-  owner_.relay_refused(reason, text);
+  tell([reason, text](RelayOwner& owner) { owner.relay_refused(reason, text); });
 }
 
 std::size_t Relay::channel_data(const char* data, std::size_t size) {
@@ -90,8 +137,8 @@ std::size_t Relay::channel_data(const char* data, std::size_t size) {
   if (!download_blocked_) channel_->ask_for_news();
   download_stalled_ = download_queue_.size() - download_sent_ + size - sent > kDownloadQueueLimit;
   if (download_stalled_) return sent;
-  if (download_queue_.empty() && download_queue_.capacity() < g_spare_queue.capacity())
-    download_queue_.swap(g_spare_queue);
+  if (download_queue_.empty() && download_queue_.capacity() < t_spare_queue.capacity())
+    download_queue_.swap(t_spare_queue);
   // A client that never catches up, and never falls further behind either, would have it keep all that was sent.
   if (download_sent_ > kDownloadQueueLimit) {
     download_queue_.erase(0, download_sent_);
@@ -131,7 +178,10 @@ void Relay::channel_news() {
 void Relay::channel_lost() {
   channel_ = nullptr;
   // A session may end with the very packets that open the channel and bring the first data: then the client has been served.
-  if (!opened_ && bytes_down_ == 0) return owner_.relay_unserved(take_back());
+  if (!opened_ && bytes_down_ == 0) {
+    give_back();
+    return tell([this](RelayOwner& owner) { owner.relay_unserved(take_back()); });
+  }
   // The server had sent everything and closed: nothing is lost as long as we have it.
   if (!state_.remote_closed || download_stalled_) return event(RelayEvent::session_lost);
   if (!download_blocked_) write_local();
@@ -168,7 +218,7 @@ void Relay::on_local_without_channel(unsigned events) {
 void Relay::read_local() {
   const std::size_t room = std::min(channel_->writable_bytes(), kReadBytes);
   if (room == 0) return wait_for_channel();
-  const ssize_t got = ::recv(local_.get(), g_scratch.data(), room, MSG_DONTWAIT);
+  const ssize_t got = ::recv(local_.get(), t_scratch.data(), room, MSG_DONTWAIT);
   if (got == 0) return event(RelayEvent::local_eof);
   if (got < 0) {
     if (errno != EAGAIN && errno != EINTR) event(RelayEvent::local_reset);
@@ -176,9 +226,9 @@ void Relay::read_local() {
   }
   const auto bytes = static_cast<std::size_t>(got);
   bytes_up_ += bytes;
-  const std::size_t taken = channel_->write(g_scratch.data(), bytes);
+  const std::size_t taken = channel_->write(t_scratch.data(), bytes);
   if (taken == bytes) return;
-  upload_rest_.assign(g_scratch.data() + taken, bytes - taken);
+  upload_rest_.assign(t_scratch.data() + taken, bytes - taken);
   wait_for_channel();
 }
 
@@ -215,7 +265,7 @@ bool Relay::flush_download() {
   download_sent_ = 0;
   download_queue_.clear();
   // A queue of up to a window is not kept, nor one for each connection.
-  if (download_queue_.capacity() <= 2 * kDownloadQueueLimit) download_queue_.swap(g_spare_queue);
+  if (download_queue_.capacity() <= 2 * kDownloadQueueLimit) download_queue_.swap(t_spare_queue);
   std::string().swap(download_queue_);
   return true;
 }
@@ -235,7 +285,7 @@ void Relay::event(RelayEvent event) {
   if (result.legality != Legality::legal) return;
   state_ = result.next;
   for (const RelayAction action : result.actions) perform(action);
-  if (state_.over) owner_.relay_over();
+  if (state_.over) tell([](RelayOwner& owner) { owner.relay_over(); });
 }
 
 void Relay::perform(RelayAction action) {

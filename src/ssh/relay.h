@@ -1,13 +1,20 @@
 // The pump between a client's socket and an SSH channel. Memory is bounded in both directions.
+//
+// It works on the loop of the session, and is made, called and ended on its owner's, which may be another: then its owner
+// hears of it a little later, through that loop.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "core/relay_state.h"
 #include "core/unique_fd.h"
 #include "loop/loop.h"
 #include "loop/poller.h"
+#include "loop/visit.h"
 #include "ssh/channel.h"
 
 namespace tunneld::ssh {
@@ -26,8 +33,8 @@ class RelayOwner {
 
 class Relay : public ChannelUser {
  public:
-  // `local`: a connected stream socket, O_NONBLOCK.
-  Relay(loop::Loop& loop, UniqueFd local, RelayOwner& owner);
+  // `local`: a connected stream socket, O_NONBLOCK. `loop`: the session's; `home`: the owner's.
+  Relay(loop::Loop& loop, loop::Loop& home, UniqueFd local, RelayOwner& owner);
   ~Relay() override;
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
@@ -38,13 +45,13 @@ class Relay : public ChannelUser {
   void abort(bool reset);
   // The descriptor, if the server has not answered yet: as relay_unserved(), but asked for.
   UniqueFd take_back();
-  bool unanswered() const { return !opened_ && bytes_down_ == 0 && !state_.over; }
+  bool unanswered() const;
   const Session* session() const { return session_; }  // null before open()
   // The server has sent everything and closed: what we have of it needs no session to reach the local side.
-  bool needs_no_session() const { return !state_.over && state_.remote_closed && channel_ == nullptr; }
+  bool needs_no_session() const;
 
-  std::uint64_t bytes_up() const { return bytes_up_; }      // local to server
-  std::uint64_t bytes_down() const { return bytes_down_; }  // server to local
+  std::uint64_t bytes_up() const;    // local to server
+  std::uint64_t bytes_down() const;  // server to local
 
  private:
   void channel_opened() override;
@@ -67,8 +74,15 @@ class Relay : public ChannelUser {
   void perform(RelayAction action);
   void update_mask();
   void close_local(bool reset);
+  void give_back();
+  void tell(std::function<void(RelayOwner&)> news);
 
+  std::optional<loop::Visit> visit_;  // while this is made and unmade
+  loop::Loop& loop_;
+  loop::Loop& home_;
   RelayOwner& owner_;
+  bool owner_listens_ = true;
+  bool given_back_ = false;  // nobody has served it, and take_back() gives the descriptor away
   UniqueFd local_;
   loop::Poller poller_;
   Channel* channel_ = nullptr;
@@ -85,6 +99,7 @@ class Relay : public ChannelUser {
   std::size_t download_sent_ = 0;  // of the queue's front
   std::uint64_t bytes_up_ = 0;
   std::uint64_t bytes_down_ = 0;
+  std::shared_ptr<Relay*> self_;  // null inside when this is gone
 };
 
 }  // namespace tunneld::ssh

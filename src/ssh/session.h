@@ -77,6 +77,7 @@ class Session {
 
   // Ends it now: users of its channels are told, DISCONNECT is sent, the transport closed. The observer hears nothing.
   void shut_down();
+  loop::Loop& loop() const { return loop_; }
   bool ready() const { return phase_ == Phase::ready; }
   // What the other side sent first, up to 255 bytes: tells an SSH server from something else.
   const std::string& first_bytes() const { return first_bytes_; }

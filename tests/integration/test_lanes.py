@@ -1,8 +1,10 @@
 """Further sessions to a tunnel's target, opened where a new connection would find none that is quiet."""
+import fcntl
 import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Sequence
 
@@ -26,6 +28,8 @@ LOOK_SECONDS = 5  # how often idle lanes are looked for
 CROWDED, FULL = 192, 256  # channels of a lane
 # Of a lane to a single hop: its connection, and what stands for it before libssh.
 DESCRIPTORS_PER_LANE = 3
+# Of a thread for lanes, which stays: what its loop waits with, and what wakes it and tells it of signals.
+DESCRIPTORS_PER_THREAD, THREADS = 4, 3
 STREAMED_BYTES = 16 * MB  # more than all sockets on the way hold: it has gone through the daemon
 
 
@@ -156,6 +160,36 @@ def test_beside_a_bulk_stream_new_connections_share_one_session_of_their_own_fro
     assert tunnel.status()["last_error"] is None
 
 
+def longest_echo(client: socket.socket, end: threading.Event) -> float:
+    """Of those until `end` is set, one after another."""
+    longest = 0.0
+    while not end.is_set():
+        watch = Stopwatch()
+        assert_talks(client)
+        longest = max(longest, watch.seconds)
+    return longest
+
+
+@pytest.mark.sanitized
+def test_a_lane_to_a_single_hop_is_not_kept_waiting_by_what_the_daemon_is_busy_with(lab: Lab) -> None:
+    tunnel = profile(lab, [lab.sshd()])
+    new = lab.sshd("new")
+    del lab.hosts["new"]["host_keys"]
+    lab.hosts["new"]["strict_host_key_checking"] = "accept-new"
+    other = lab.profile("other", [new], {"echo": lab.target(targets.echo)})
+    file = lab.tunneld.state / "tunneld" / "known_hosts"
+    with BulkStream(tunnel), client_of_a_lane(tunnel) as client, file.open("a") as held, ThreadPoolExecutor() as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)  # the daemon waits for it, up to a second, where it does all else
+        ended = threading.Event()
+        longest = pool.submit(longest_echo, client, ended)
+        watch = Stopwatch()
+        lab.tunneld.run("up", other.name)
+        taken = watch.seconds
+        ended.set()
+        assert taken > 1, "it has waited for the lock"
+        assert longest.result() < taken / 2
+
+
 @pytest.mark.parametrize("length", [1, 3])
 def test_a_crowd_gets_a_further_session_to_the_last_hop_only(lab: Lab, length: int) -> None:
     hops = lab.chain(length)
@@ -206,11 +240,12 @@ def test_600_connections_at_once_all_work_over_four_sessions_at_most_and_leave_n
     status = tunnel.status()
     assert status["last_error"] is None and logins(server) == [count]
     assert status["hops"][0]["lanes"] == count
-    allowed = before + (count - 1) * DESCRIPTORS_PER_LANE
+    threads = before + min(count - 1, THREADS) * DESCRIPTORS_PER_THREAD
+    allowed = threads + (count - 1) * DESCRIPTORS_PER_LANE
     wait_until(lambda: lab.tunneld.descriptors() <= allowed, 10, "all connections are gone")
     lab.tunneld.ok("restart", "demo")
     assert lanes(tunnel) == [1]
-    wait_until(lambda: lab.tunneld.descriptors() <= before, 10, "so are the lanes")
+    wait_until(lambda: lab.tunneld.descriptors() <= threads, 10, "so are the lanes")
 
 
 @pytest.mark.sanitized

@@ -14,7 +14,7 @@ from .scale import patience
 from .wait import wait_until
 
 LAB_VARIABLE = "TUNNELD_LAB"  # marks every process that a test started, however far it detached itself
-PASSED_ON = ("PATH", "LANG", "ASAN_OPTIONS", "LSAN_OPTIONS")
+PASSED_ON = ("PATH", "LANG", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
 
 
 def binary() -> str:
