@@ -21,6 +21,7 @@ constexpr std::uint64_t kOpeningLookMs = 1'000;
 constexpr int kOpeningLooks = 12;
 
 Lane fact_of(const ssh::Chain& chain, std::uint64_t idle_ms) {
+  const loop::Visit visit = chain.visit();  // all of one moment
   if (!chain.ready()) return {LaneState::opening, 0, false, false, 0};
   return {LaneState::ready, chain.channels(), chain.carries_bulk(), chain.stalled(), idle_ms};
 }
@@ -140,7 +141,8 @@ ssh::VisitedSession Lanes::session_of(std::size_t lane) const {
 
 std::unique_ptr<ssh::Chain> Lanes::make_chain(const ssh::Chain& lane_0, const ssh::LaneRoute& route,
                                               ssh::ChainObserver& observer) const {
-  return std::make_unique<ssh::Chain>(hops_.at(route.first(profile_.hops.size()), profile_.hops.size()), loop_, profile_.hops, lane_0.user(), route, observer);
+  const std::size_t hops = profile_.hops.size();
+  return std::make_unique<ssh::Chain>(hops_.at(route.first(hops), hops), loop_, profile_.hops, lane_0.user(), route, observer);
 }
 
 void Lanes::open(const ssh::Chain& chain, const std::vector<Lane>& lanes) {
@@ -193,6 +195,7 @@ void Lanes::leave_stalled() {
 
 std::unique_ptr<ssh::Chain> Lanes::successor() {
   const auto found = std::find_if(further_.begin(), further_.end(), [](const auto& lane) {
+    const loop::Visit visit = lane->chain().visit();
     return lane->chain().ready() && !lane->chain().stalled();
   });
   if (found == further_.end()) return nullptr;

@@ -218,7 +218,8 @@ void Tunnel::dial() {
   drop_former();
   const unsigned lane = chain_ ? chain_->lane().outer : 0;  // that of the hops that are held
   former_ = std::move(chain_);
-  chain_ = std::make_unique<ssh::Chain>(lane == 0 ? services_.hops.at(0, profile_.hops.size()) : former_->graph(), services_.loop, profile_.hops,
+  ssh::HopGraph& graph = lane == 0 ? services_.hops.at(0, profile_.hops.size()) : former_->graph();
+  chain_ = std::make_unique<ssh::Chain>(graph, services_.loop, profile_.hops,
                                         ssh::ChainUser{profile_.name, caller_.home, caller_.agent_path},
                                         ssh::LaneRoute{lane, lane}, static_cast<ssh::ChainObserver&>(*this));
   chain_->start();

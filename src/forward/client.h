@@ -54,7 +54,9 @@ class Client : private ssh::RelayOwner {
   bool held() const { return state_ == State::held; }
   // "127.0.0.1:41234"
   std::string peer() const;
-  int fd() const { return fd_; }  // for asking the kernel whose it is; do not read or write
+  // For asking the kernel whose it is; do not read or write. When it has just ended, and the news is under way from another
+  // thread, the number may be another's.
+  int fd() const { return fd_; }
   std::uint64_t bytes_in() const { return relay_ ? relay_->bytes_up() : 0; }     // from it to the target
   std::uint64_t bytes_out() const { return relay_ ? relay_->bytes_down() : 0; }  // from the target to it
 

@@ -1,5 +1,6 @@
 #include "loop/loop.h"
 
+#include <sys/epoll.h>
 #include <uv.h>
 
 #include <cstdio>
@@ -67,6 +68,7 @@ struct Loop::Sharing {
   std::atomic<std::thread::id> visitor;  // none while it is the thread's turn, or nobody's
   int visits = 0;                        // the visitor's, within one another
   bool changed = false;                  // by the visitor
+  std::vector<int> forgotten;            // descriptors, by visitors, since the loop began to wait
 };
 
 Loop::Loop() : Loop(new_loop()) {}
@@ -177,8 +179,19 @@ void Loop::waits() {
   if (t_visited != nullptr) t_visited->sharing_->turns.end();
 }
 
-void Loop::has_waited() {
-  if (t_visited != nullptr) t_visited->sharing_->turns.begin_own();
+// libuv itself drops what has come of a descriptor whose watch is ended, but sees only what it has been given.
+void Loop::has_waited(epoll_event* events, int count) {
+  if (t_visited == nullptr) return;
+  Sharing& sharing = *t_visited->sharing_;
+  sharing.turns.begin_own();
+  for (epoll_event* event = events; event < events + count; ++event)
+    for (const int descriptor : sharing.forgotten)
+      if (event->data.fd == descriptor) event->events = 0;
+  sharing.forgotten.clear();
+}
+
+void Loop::forget(int descriptor) {
+  if (sharing_ && t_visited != this) sharing_->forgotten.push_back(descriptor);
 }
 
 bool Loop::tells_when_it_waits() {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+struct epoll_event;
 struct uv_loop_s;
 
 namespace tunneld::loop {
@@ -31,7 +32,7 @@ class Loop {
   std::uint64_t precise_now_ms() const;
   std::uint64_t precise_now_us() const;
 
-  // Runs `task` in this thread after the callback that is running now, before the loop waits again.
+  // Runs `task` in the loop's thread after the callback that is running now, before the loop waits again.
   void defer(std::function<void()> task);
   // As defer(), but when it is called by such a task, still before the loop asks the system again: for what
   // follows from news step by step, such as bytes that pass through the sessions of a chain. It must not feed
@@ -50,6 +51,9 @@ class Loop {
 
   // For what belongs to the loop: it has asked it for something, which a loop that waits must hear of.
   void changed();
+  // The same: this descriptor is not watched any more. What the system has said of it meanwhile is not for the next watch of
+  // its number.
+  void forget(int descriptor);
 
   // Whether this is the thread of a loop that others visit, and not a visitor.
   bool in_own_thread() const;
@@ -64,7 +68,7 @@ class Loop {
   bool tells_when_it_waits();
   // In the thread of a loop that others visit: it waits for the system, and no longer.
   static void waits();
-  static void has_waited();
+  static void has_waited(epoll_event* events, int count);
 
   uv_loop_s* raw() { return loop_; }
 

@@ -16,7 +16,7 @@ class LoopThread {
   // `name`, up to 15 bytes, is what the system calls the thread; `prepare` is called in it first. Null when the system has
   // no descriptors or threads left, or its libuv does not let loops be visited.
   static std::unique_ptr<LoopThread> make(const char* name, std::function<void()> prepare);
-  // Everything that used the loop is gone. Waits until the thread has ended.
+  // Everything that used the loop is gone. Waits until the thread has ended, and jobs off the loop that are under way.
   ~LoopThread();
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;

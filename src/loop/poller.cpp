@@ -28,6 +28,8 @@ Poller::~Poller() { close(); }
 void Poller::close() {
   if (handle_ == nullptr) return;
   handle_->owner = nullptr;
+  uv_os_fd_t descriptor = -1;
+  if (uv_fileno(reinterpret_cast<uv_handle_t*>(&handle_->poll), &descriptor) == 0) loop_.forget(descriptor);
   uv_close(reinterpret_cast<uv_handle_t*>(&handle_->poll),
            [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); });
   handle_ = nullptr;

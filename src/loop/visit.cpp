@@ -29,7 +29,7 @@ TUNNELD_EXPORTED int epoll_wait(int epoll, epoll_event* events, int count, int t
   Loop::waits();
   const int result = system_wait(epoll, events, count, timeout);
   const int error = errno;
-  Loop::has_waited();
+  Loop::has_waited(events, result);
   errno = error;
   return result;
 }
@@ -41,7 +41,7 @@ TUNNELD_EXPORTED int epoll_pwait(int epoll, epoll_event* events, int count, int 
   Loop::waits();
   const int result = system_wait(epoll, events, count, timeout, signals);
   const int error = errno;
-  Loop::has_waited();
+  Loop::has_waited(events, result);
   errno = error;
   return result;
 }

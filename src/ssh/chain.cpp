@@ -39,9 +39,8 @@ Chain::~Chain() {
 void Chain::tell(std::function<void(ChainObserver&)> news) {
   if (!loop_.in_own_thread()) return news(*observer_);
   home_.post([self = self_, news = std::move(news)] {
-    if (*self == nullptr) return;
-    const loop::Visit visit = (*self)->visit();
-    if (!(*self)->stopped_) news(*(*self)->observer_);
+    // Only this thread stops it, or gives it another observer.
+    if (*self != nullptr && !(*self)->stopped_) news(*(*self)->observer_);
   });
 }
 
@@ -198,7 +197,10 @@ void Chain::hop_ready(Hop& hop) {
   // The next hop's channel is asked for at once, in the same turn in which this one let us in.
   if (hops_.size() < hosts_.size()) return take_next_hop();
   ready_ = true;
-  tell([](ChainObserver& observer) { observer.chain_ready(); });
+  // Who has it in another's place meanwhile has asked whether it is ready.
+  tell([for_whom = observer_](ChainObserver& observer) {
+    if (&observer == for_whom) observer.chain_ready();
+  });
 }
 
 // A hop that goes takes those behind it along, and they may notice first: who is guilty is decided when all

@@ -1,4 +1,4 @@
-// Every hop of the daemon, so that chains that begin alike share the sessions of that beginning.
+// Every hop of a loop, so that chains that begin alike share the sessions of that beginning.
 #pragma once
 
 #include <tunneld/host_key.h>

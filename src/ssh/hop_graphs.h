@@ -1,6 +1,6 @@
 // The hop graphs of the daemon: one a loop. A lane whose first hop is not lane 0's shares nothing with the chain beside
 // which it was opened, and may run in a thread of its own: what is interactive in it does not wait until the system has
-// run what carries a bulk stream in another.
+// run what carries a bulk stream in another. Chains of which one may have a thread and the other may not share no lanes.
 #pragma once
 
 #include <tunneld/host_key.h>

@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <memory>
 #include <utility>
 
 #include "ssh/session.h"
@@ -21,7 +21,13 @@ constexpr std::size_t kReadBytes = 2 * 32'600;
 // What waits for a slow local side before the channel's window is left to close.
 constexpr std::size_t kDownloadQueueLimit = 256 * 1024;
 
-thread_local std::array<char, kReadBytes> t_scratch;
+// What is read in one turn of the thread that reads. By a pointer: what is thread-local itself is cleared, and so takes up
+// memory, for each thread, of which most never read.
+char* scratch() {
+  thread_local const std::unique_ptr<char[]> bytes(new char[kReadBytes]);
+  return bytes.get();
+}
+
 thread_local std::string t_spare_queue;  // the last download queue that ran empty, for whoever needs one next
 
 }  // namespace
@@ -218,7 +224,8 @@ void Relay::on_local_without_channel(unsigned events) {
 void Relay::read_local() {
   const std::size_t room = std::min(channel_->writable_bytes(), kReadBytes);
   if (room == 0) return wait_for_channel();
-  const ssize_t got = ::recv(local_.get(), t_scratch.data(), room, MSG_DONTWAIT);
+  char* const bytes_read = scratch();
+  const ssize_t got = ::recv(local_.get(), bytes_read, room, MSG_DONTWAIT);
   if (got == 0) return event(RelayEvent::local_eof);
   if (got < 0) {
     if (errno != EAGAIN && errno != EINTR) event(RelayEvent::local_reset);
@@ -226,9 +233,9 @@ void Relay::read_local() {
   }
   const auto bytes = static_cast<std::size_t>(got);
   bytes_up_ += bytes;
-  const std::size_t taken = channel_->write(t_scratch.data(), bytes);
+  const std::size_t taken = channel_->write(bytes_read, bytes);
   if (taken == bytes) return;
-  upload_rest_.assign(t_scratch.data() + taken, bytes - taken);
+  upload_rest_.assign(bytes_read + taken, bytes - taken);
   wait_for_channel();
 }
 

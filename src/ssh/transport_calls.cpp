@@ -23,7 +23,7 @@ namespace {
 // options.c keeps 16 bits of SSH_OPTIONS_FD.
 constexpr int kDescriptors = 65'536;
 
-// Set and cleared on the loop's thread, looked at by any that does I/O.
+// Set and cleared in the thread of the session's loop, or by its visitors, looked at by any that does I/O.
 std::array<std::atomic<Transport*>, kDescriptors> g_transports{};
 
 Transport* transport_of(int descriptor) {

@@ -1,4 +1,5 @@
 """The tools that are compared, behind one face: start over a chain of hops, tell local ports and processes, stop."""
+import os
 from pathlib import Path
 from typing import Protocol, Sequence
 
@@ -8,6 +9,8 @@ from support.openssh_client import CIPHER, OpensshClient
 from support.proc import pss_bytes
 from support.process import descendants_of
 from support.sshd import SshServer
+
+TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
 class Tool(Protocol):
@@ -109,6 +112,13 @@ def cpu_seconds(pids: set[int]) -> float:
     """Time that these processes' threads have been on a processor (/proc/PID/schedstat, in ns)."""
     threads = (thread for pid in pids for thread in Path(f"/proc/{pid}/task").iterdir())
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+def machine_seconds() -> tuple[float, float]:
+    """Busy and idle, of all processors together (/proc/stat, in ticks)."""
+    ticks = [int(each) for each in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    idle = ticks[3] + ticks[4]
+    return (sum(ticks) - idle) / TICKS, idle / TICKS
 
 
 def memory_bytes(pids: set[int]) -> int:

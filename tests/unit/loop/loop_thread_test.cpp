@@ -159,6 +159,53 @@ TEST(Visit, WhatTheVisitorStartsWakesALoopThatWaits) {
   poller.reset();
 }
 
+// The system tells the loop of the first descriptor, which cannot go on before the visit ends.
+TEST(Visit, NewsOfADescriptorThatAVisitorClosesIsNotForTheNextOfItsNumber) {
+  const std::unique_ptr<LoopThread> thread = made();
+  ASSERT_NE(thread, nullptr);
+  Loop& loop = thread->loop();
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+  UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  int told = 0;
+  std::optional<Poller> poller;
+  {
+    const Visit visit(loop);
+    poller.emplace(loop, reader.get(), [&told](unsigned) { ++told; });
+    poller->watch(Poller::kReadable);
+  }
+  const auto turned = [&loop] {
+    std::promise<void> ran;
+    std::future<void> future = ran.get_future();
+    loop.post([&ran] { ran.set_value(); });
+    return comes(future);
+  };
+  ASSERT_TRUE(turned());  // the system knows of the watch
+  const int number = reader.get();
+  int others[2];
+  ASSERT_EQ(::pipe2(others, O_NONBLOCK | O_CLOEXEC), 0);
+  const UniqueFd quiet_writer(others[1]);
+  UniqueFd quiet(others[0]);
+  {
+    const Visit visit(loop);
+    ASSERT_EQ(::write(writer.get(), "x", 1), 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    poller->close();
+    poller.reset();
+    reader.reset();
+    ASSERT_EQ(::dup2(quiet.get(), number), number);
+    poller.emplace(loop, number, [&told](unsigned) { ++told; });
+    poller->watch(Poller::kReadable);
+  }
+  ASSERT_TRUE(turned());
+  ASSERT_TRUE(turned());
+  const Visit visit(loop);
+  EXPECT_EQ(told, 0);
+  poller.reset();
+  ::close(number);
+}
+
 TEST(Visit, LastsAsLongAsTheLastOfThoseWithinOneAnother) {
   const std::unique_ptr<LoopThread> thread = made();
   ASSERT_NE(thread, nullptr);
