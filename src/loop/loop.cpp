@@ -179,14 +179,15 @@ void Loop::waits() {
   if (t_visited != nullptr) t_visited->sharing_->turns.end();
 }
 
-// libuv itself drops what has come of a descriptor whose watch is ended, but sees only what it has been given.
+// libuv drops what has come of a descriptor whose watch is ended (uv__platform_invalidate_fd: -1 stands for that), but looks only
+// through what it has been given already.
 void Loop::has_waited(epoll_event* events, int count) {
   if (t_visited == nullptr) return;
   Sharing& sharing = *t_visited->sharing_;
   sharing.turns.begin_own();
   for (epoll_event* event = events; event < events + count; ++event)
     for (const int descriptor : sharing.forgotten)
-      if (event->data.fd == descriptor) event->events = 0;
+      if (event->data.fd == descriptor) event->data.fd = -1;
   sharing.forgotten.clear();
 }
 
