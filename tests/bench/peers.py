@@ -60,6 +60,11 @@ def discard(connection: socket.socket) -> int:
     return total
 
 
+def _serve_sources(listener: socket.socket) -> None:
+    _zeros()  # before there are threads, each of which would make a file of its own
+    _serve_threaded(listener, _source)
+
+
 def _serve_threaded(listener: socket.socket, handler: Callable[[socket.socket], None]) -> None:
     def run(connection: socket.socket) -> None:
         with connection:
@@ -71,6 +76,10 @@ def _serve_threaded(listener: socket.socket, handler: Callable[[socket.socket], 
     while True:
         connection, _ = listener.accept()
         threading.Thread(target=run, args=(connection,), daemon=True).start()
+
+
+def _serve_sinks(listener: socket.socket) -> None:
+    _serve_threaded(listener, _sink)
 
 
 def _serve_echo(listener: socket.socket) -> None:
@@ -102,11 +111,8 @@ class Peer:
         listener.bind(("127.0.0.1", 0))
         listener.listen(4096)
         self.address = f"127.0.0.1:{listener.getsockname()[1]}"
-        if kind == "echo":
-            serve = lambda: _serve_echo(listener)
-        else:
-            serve = lambda: _serve_threaded(listener, {"source": _source, "sink": _sink}[kind])
-        self._process = multiprocessing.Process(target=lambda: (in_child(), serve()), daemon=True)
+        serve = {"echo": _serve_echo, "source": _serve_sources, "sink": _serve_sinks}[kind]
+        self._process = multiprocessing.Process(target=lambda: (in_child(), serve(listener)), daemon=True)
         self._process.start()
         listener.close()
 
