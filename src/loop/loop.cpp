@@ -96,9 +96,9 @@ Loop::~Loop() {
   // last. A loop that was told to stop returns early once.
   bool alive = true;
   while (alive) {
-    while (!tasks_.empty() || !follow_ups_.empty()) run_deferred();
+    while (has_deferred()) run_deferred();
     if (has_live_handles(loop_)) die_of_live_handles(loop_);
-    alive = uv_run(loop_, UV_RUN_DEFAULT) != 0 || !tasks_.empty() || !follow_ups_.empty();
+    alive = uv_run(loop_, UV_RUN_DEFAULT) != 0 || has_deferred();
   }
   uv_close(reinterpret_cast<uv_handle_t*>(&deferral_->idle),
            [](uv_handle_t* handle) { delete static_cast<Deferral*>(handle->data); });
@@ -122,6 +122,11 @@ void Loop::defer(std::function<void()> task) {
 
 void Loop::follow_up(std::function<void()> task) {
   follow_ups_.push_back(std::move(task));
+  wake_deferral();
+}
+
+void Loop::before_asking(std::function<void()> task) {
+  before_asking_.push_back(std::move(task));
   wake_deferral();
 }
 
@@ -212,13 +217,13 @@ void Loop::wake_deferral() {
 
 void Loop::run_deferred() {
   std::vector<std::function<void()>> tasks;
-  tasks.swap(tasks_);
-  for (auto& task : tasks) task();
-  while (!follow_ups_.empty()) {
+  const auto run_all = [&tasks](std::vector<std::function<void()>>& queue) {
     tasks.clear();
-    tasks.swap(follow_ups_);
+    tasks.swap(queue);
     for (auto& task : tasks) task();
-  }
+  };
+  run_all(tasks_);
+  while (!follow_ups_.empty() || !before_asking_.empty()) run_all(follow_ups_.empty() ? before_asking_ : follow_ups_);
   if (tasks_.empty()) uv_idle_stop(&deferral_->idle);
 }
 

@@ -38,6 +38,9 @@ class Loop {
   // follows from news step by step, such as bytes that pass through the sessions of a chain. It must not feed
   // itself for ever.
   void follow_up(std::function<void()> task);
+  // When nothing is left to follow up, before the loop asks the system again: for what is due soon, but after all that
+  // somebody may be waiting for.
+  void before_asking(std::function<void()> task);
 
   // Nothing dies in its own callback: what must go is handed over here.
   template <typename T>
@@ -78,12 +81,14 @@ class Loop {
   struct Sharing;
   explicit Loop(uv_loop_s* made);
   void wake_deferral();
+  bool has_deferred() const { return !tasks_.empty() || !follow_ups_.empty() || !before_asking_.empty(); }
   void run_deferred();
 
   uv_loop_s* loop_;
   Deferral* deferral_;
   std::vector<std::function<void()>> tasks_;
   std::vector<std::function<void()>> follow_ups_;
+  std::vector<std::function<void()>> before_asking_;
   Mailbox* mailbox_;
   std::unique_ptr<Sharing> sharing_;  // of a loop that others visit
 };

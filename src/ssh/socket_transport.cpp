@@ -22,8 +22,10 @@ constexpr std::size_t kSocketReadBytes = 64 * 1024;
 }  // namespace
 
 SocketTransport::SocketTransport(loop::Loop& loop, UniqueFd socket)
-    : socket_(std::move(socket)),
-      poller_(loop, socket_.get(), [this](unsigned events) { on_socket(events); }) {}
+    : loop_(loop),
+      socket_(std::move(socket)),
+      poller_(loop, socket_.get(), [this](unsigned events) { on_socket(events); }),
+      self_(std::make_shared<SocketTransport*>(this)) {}
 
 void SocketTransport::start(std::function<void()> ready) {
   ready_ = std::move(ready);
@@ -63,10 +65,17 @@ void SocketTransport::fill() {
     error_ = got < 0 ? error : 0;
     return;
   }
-  // The server may hold its next small packet back until this one is acknowledged, which the kernel would delay by up
-  // to 40 ms. The option does not stay set.
-  const int on = 1;
-  if (filled_ < kSocketReadBytes) ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+  if (filled_ < kSocketReadBytes) acknowledge_soon();
+}
+
+// The server may hold its next small packet back until this one is acknowledged, which the kernel would delay by up to
+// 40 ms. But those come first who wait for what was read; and what is sent meanwhile acknowledges it as well.
+void SocketTransport::acknowledge_soon() {
+  loop_.before_asking([self = self_] {
+    if (*self == nullptr || !(*self)->socket_) return;
+    const int on = 1;  // it does not stay set
+    ::setsockopt((*self)->socket_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+  });
 }
 
 void SocketTransport::watch_writable(bool on) {

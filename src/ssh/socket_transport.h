@@ -14,6 +14,7 @@ class SocketTransport : public Transport {
  public:
   // `socket`: connected, O_NONBLOCK.
   SocketTransport(loop::Loop& loop, UniqueFd socket);
+  ~SocketTransport() override { *self_ = nullptr; }
 
   void start(std::function<void()> ready) override;
   void fill() override;
@@ -32,7 +33,9 @@ class SocketTransport : public Transport {
  private:
   void on_socket(unsigned events);
   void update_mask();
+  void acknowledge_soon();
 
+  loop::Loop& loop_;
   UniqueFd socket_;
   loop::Poller poller_;
   std::function<void()> ready_;
@@ -46,6 +49,7 @@ class SocketTransport : public Transport {
   std::unique_ptr<char[]> buffer_;
   std::size_t filled_ = 0;
   std::size_t read_ = 0;
+  std::shared_ptr<SocketTransport*> self_;  // null inside when this is gone
 };
 
 }  // namespace tunneld::ssh

@@ -71,6 +71,25 @@ TEST(Loop, FollowUpsOfADeferredTaskRunBeforeTheSystemIsAskedAgain) {
   EXPECT_EQ(order, "abcd");
 }
 
+TEST(Loop, WhatIsDueBeforeTheSystemIsAskedRunsWhenNothingIsLeftToFollowUp) {
+  Loop loop;
+  std::string order;
+  loop.defer([&] {
+    loop.before_asking([&] {
+      order += "d";
+      loop.follow_up([&] { order += "e"; });
+      loop.before_asking([&] { order += "f"; });
+    });
+    loop.follow_up([&] {
+      order += "b";
+      loop.follow_up([&] { order += "c"; });
+    });
+    order += "a";
+  });
+  uv_run(loop.raw(), UV_RUN_NOWAIT);
+  EXPECT_EQ(order, "abcdef");
+}
+
 TEST(Loop, ATaskDeferredWhileAFollowUpWaitsIsNotForgotten) {
   Loop loop;
   Timer far(loop, [] { FAIL() << "the loop waited"; });
