@@ -38,7 +38,10 @@ class Row:
 
     @property
     def holds(self) -> bool | None:
-        value = self.ratio if self.bounds == "ratio" else self.medians.get("tunneld")
+        return self.holds_against("ssh")
+
+    def holds_against(self, tool: str) -> bool | None:
+        value = self.ratio_to(tool) if self.bounds == "ratio" else self.medians.get("tunneld")
         if not self.wanted or value is None:
             return None
         comparison, bound = self.wanted.split()

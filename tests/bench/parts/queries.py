@@ -9,7 +9,7 @@ from typing import Generator
 from support.pgbouncer import PgBouncer
 from support.postgres import Postgres, client_environment, psql
 
-from ..measure import Row, take_turns
+from ..measure import Row, Taken, add_turns, medians_of, take_turns
 from ..tools import DropbearClient, Tool
 from .setting import hops_text, new_chain, new_lab, new_tools
 
@@ -18,6 +18,8 @@ PG_DUMP = "/usr/bin/pg_dump"
 # How long one measurement takes with ssh, as far as a first one tells, that does not count. A new server process is slow
 # with its first hundreds of queries, with any tool: where a bound is near there are more of them.
 SECONDS = 0.3
+# A session is faster or slower than the next by a sixth for as long as it stands, with any tool.
+SESSIONS, TURNS = 3, 2
 LATENCY_SECONDS = {(16, 2): 1.0, (16, 3): 1.0}  # by clients and hops
 WARM_UP = {"latency": {1: 200, 16: 60}, "churn": {1: 3, 4: 3}, "pooled-churn": {1: 20, 4: 5}}  # queries of each client
 # Of a hundredth of the table: a new server process would else be measured while it maps the rest, page by page.
@@ -61,16 +63,21 @@ def _queries(
 ) -> Generator[Row, None, None]:
     """`wanted` and `seconds`: by clients and hops."""
     for hops in (1, 2, 3):
-        with ExitStack() as stack:
-            *tools, direct = _over_hops(hops, server, stack)
-            (ssh,) = [tool for tool in tools if tool.name == "ssh"]
-            for clients, fewest in WARM_UP[part].items():
-                rate = _pgbench(ssh, clients, fewest, *options)["tps"]
-                queries = max(fewest, round(rate * seconds.get((clients, hops), SECONDS) / clients))
-                run = lambda tool: _pgbench(tool, clients, queries, *options)
-                medians = take_turns(tools, run, warm_up=False)["tps"] | {direct.name: run(direct)["tps"]}
-                what = f"{clients} client{'s' if clients > 1 else ''}, {hops_text(hops)}"
-                yield Row(part, what, "tps", medians, wanted.get((clients, hops), ""))
+        taken: dict[int, Taken] = {clients: {} for clients in WARM_UP[part]}
+        for _ in range(SESSIONS):
+            with ExitStack() as stack:
+                *tools, direct = _over_hops(hops, server, stack)
+                (ssh,) = [tool for tool in tools if tool.name == "ssh"]
+                for clients, fewest in WARM_UP[part].items():
+                    rate = _pgbench(ssh, clients, fewest, *options)["tps"]
+                    queries = max(fewest, round(rate * seconds.get((clients, hops), SECONDS) / clients))
+                    run = lambda tool: _pgbench(tool, clients, queries, *options)
+                    add_turns(taken[clients], tools, run, TURNS)
+                    add_turns(taken[clients], [direct], run, 1)
+        for clients in taken:
+            what = f"{clients} client{'s' if clients > 1 else ''}, {hops_text(hops)}"
+            medians = medians_of(taken[clients])["tps"]
+            yield Row(part, what, "tps", medians, wanted.get((clients, hops), ""), repetitions=SESSIONS * TURNS)
 
 
 def latency() -> Generator[Row, None, None]:
