@@ -83,15 +83,14 @@ bool Transport::take_progress() {
 
 }  // namespace tunneld::ssh
 
-// The C library declares poll()'s array as one that is only written to.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-
 // Also in a program whose symbols are hidden otherwise.
 #define TUNNELD_EXPORTED __attribute__((visibility("default"), used))
 
 extern "C" {
 
-TUNNELD_EXPORTED int poll(pollfd* fds, nfds_t count, int timeout) {
+// Under a name of its own: the C library declares poll()'s array as one that is only written to.
+TUNNELD_EXPORTED int poll_transport(pollfd* fds, nfds_t count, int timeout) __asm__("poll");
+int poll_transport(pollfd* fds, nfds_t count, int timeout) {
   using tunneld::ssh::transport_of;
   // libssh polls a session's descriptor alone, and without waiting.
   if (count == 1) {

@@ -16,7 +16,7 @@ TEXT = f"""# tunneld and OpenSSH's client, side by side
 
 Made by `tests/bench/run`. The tools stand over the same sshd servers on one machine (for throughput and small queries
 over several sets of them) and are measured in turn; each figure is the median of as many measurements as the column `of`
-says (`direct`: 3 for queries, 1 over a long link). Only the ratios mean something on another machine.
+says (`direct`: 3 for small queries, 1 over a long link). Only the ratios mean something on another machine.
 
 - `ssh`: `ssh -N -L ... -J ...` with tunneld's cipher ({CIPHER}), so that tools are compared and not ciphers
 - `ssh default`: the same with the cipher it prefers itself

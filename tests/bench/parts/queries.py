@@ -67,10 +67,9 @@ def _queries(
         for _ in range(SESSIONS):
             with ExitStack() as stack:
                 *tools, direct = _over_hops(hops, server, stack)
-                (ssh,) = [tool for tool in tools if tool.name == "ssh"]
                 for clients, fewest in WARM_UP[part].items():
-                    rate = _pgbench(ssh, clients, fewest, *options)["tps"]
-                    queries = max(fewest, round(rate * seconds.get((clients, hops), SECONDS) / clients))
+                    rates = {tool.name: _pgbench(tool, clients, fewest, *options)["tps"] for tool in tools}
+                    queries = max(fewest, round(rates["ssh"] * seconds.get((clients, hops), SECONDS) / clients))
                     run = lambda tool: _pgbench(tool, clients, queries, *options)
                     add_turns(taken[clients], tools, run, TURNS)
                     add_turns(taken[clients], [direct], run, 1)
