@@ -25,6 +25,8 @@ says (`direct`: 3 for small queries, 1 over a long link). Only the ratios mean s
 - `direct`: without any tunnel, the limit
 - `wanted` bounds the ratio to `ssh`, or where it says "itself" tunneld's own figure; what `holds` only against
   `ssh default` is marked so
+- `work-conserving`: everything under SCHED_RR, which leaves no processor idle while a process waits; the kernel's usual
+  scheduler may, and which tool that costs more depends on the machine
 """
 
 

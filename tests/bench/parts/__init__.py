@@ -10,10 +10,12 @@ from .mixed import mixed
 from .queries import answers, churn, latency, pooled_churn
 from .throughput import throughput
 from .wan import wan_20ms, wan_100ms
+from .work_conserving import work_conserving
 
 PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "throughput": throughput,
     "latency": latency,
+    "work-conserving": work_conserving,
     "churn": churn,
     "pooled-churn": pooled_churn,
     "answers": answers,

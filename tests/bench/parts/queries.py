@@ -4,7 +4,7 @@ import re
 import subprocess
 import time
 from contextlib import ExitStack
-from typing import Generator
+from typing import Generator, Sequence
 
 from support.pgbouncer import PgBouncer
 from support.postgres import Postgres, client_environment, psql
@@ -21,10 +21,12 @@ SECONDS = 0.3
 # A session is faster or slower than the next by a sixth for as long as it stands, with any tool.
 SESSIONS, TURNS = 3, 2
 LATENCY_SECONDS = {(16, 2): 1.0, (16, 3): 1.0}  # by clients and hops
-WARM_UP = {"latency": {1: 200, 16: 60}, "churn": {1: 3, 4: 3}, "pooled-churn": {1: 20, 4: 5}}  # queries of each client
+WARM_UP = {"latency": {1: 200, 16: 60}, "churn": {1: 3, 4: 3}, "pooled-churn": {1: 20, 4: 5}}  # queries, by clients
+ALL_HOPS = (1, 2, 3)
+LATENCY_WANTED = {(1, 2): ">= 1.2", (1, 3): ">= 1.2", (16, 2): ">= 1.4", (16, 3): ">= 1.4"}
 # Of a hundredth of the table: a new server process would else be measured while it maps the rest, page by page.
 SCALE = ("-D", "scale=0.01")
-CHURN_WANTED = {(clients, hops): bound for hops in (1, 2, 3) for clients, bound in ((1, ">= 0.9"), (4, ">= 4"))}
+CHURN_WANTED = {(clients, hops): bound for hops in ALL_HOPS for clients, bound in ((1, ">= 0.9"), (4, ">= 4"))}
 ANSWER_BYTES = (50_000, 200_000)
 ANSWERS = 10
 DUMPED_TABLES = 10
@@ -58,16 +60,18 @@ def _queries(
     part: str,
     server: Postgres | PgBouncer,
     wanted: dict[tuple[int, int], str],
+    warm_up: dict[int, int],
     *options: str,
     seconds: dict[tuple[int, int], float] = {},
+    all_hops: Sequence[int] = ALL_HOPS,
 ) -> Generator[Row, None, None]:
     """`wanted` and `seconds`: by clients and hops."""
-    for hops in (1, 2, 3):
-        taken: dict[int, Taken] = {clients: {} for clients in WARM_UP[part]}
+    for hops in all_hops:
+        taken: dict[int, Taken] = {clients: {} for clients in warm_up}
         for _ in range(SESSIONS):
             with ExitStack() as stack:
                 *tools, direct = _over_hops(hops, server, stack)
-                for clients, fewest in WARM_UP[part].items():
+                for clients, fewest in warm_up.items():
                     rates = {tool.name: _pgbench(tool, clients, fewest, *options)["tps"] for tool in tools}
                     queries = max(fewest, round(rates["ssh"] * seconds.get((clients, hops), SECONDS) / clients))
                     run = lambda tool: _pgbench(tool, clients, queries, *options)
@@ -79,19 +83,23 @@ def _queries(
             yield Row(part, what, "tps", medians, wanted.get((clients, hops), ""), repetitions=SESSIONS * TURNS)
 
 
-def latency() -> Generator[Row, None, None]:
-    wanted = {(1, 2): ">= 1.2", (1, 3): ">= 1.2", (16, 2): ">= 1.4", (16, 3): ">= 1.4"}
+def latency(
+    part: str = "latency", warm_up: dict[int, int] = WARM_UP["latency"], all_hops: Sequence[int] = ALL_HOPS
+) -> Generator[Row, None, None]:
     with ExitStack() as stack:
         server = new_lab(stack).postgres()
         _fill(server)
-        yield from _queries("latency", server, wanted, "-S", *SCALE, seconds=LATENCY_SECONDS)
+        options = ("-S", *SCALE)
+        yield from _queries(
+            part, server, LATENCY_WANTED, warm_up, *options, seconds=LATENCY_SECONDS, all_hops=all_hops
+        )
 
 
 def churn() -> Generator[Row, None, None]:
     with ExitStack() as stack:
         server = new_lab(stack).postgres()
         _fill(server)
-        yield from _queries("churn", server, CHURN_WANTED, "-S", "-C")
+        yield from _queries("churn", server, CHURN_WANTED, WARM_UP["churn"], "-S", "-C")
 
 
 def pooled_churn() -> Generator[Row, None, None]:
@@ -100,7 +108,8 @@ def pooled_churn() -> Generator[Row, None, None]:
         lab = new_lab(stack)
         server = lab.postgres()
         _fill(server)
-        yield from _queries("pooled-churn", lab.pgbouncer(server), CHURN_WANTED, "-S", "-C")
+        pooled = lab.pgbouncer(server)
+        yield from _queries("pooled-churn", pooled, CHURN_WANTED, WARM_UP["pooled-churn"], "-S", "-C")
 
 
 def _pg_dump(tool: Tool) -> dict[str, float]:

@@ -19,7 +19,7 @@ PART = {DropbearClient: 5}  # it is several times slower, and a part of the byte
 # One session is faster than another for as long as it stands, by up to a sixth, with any tool: its sshd takes that much
 # less time for the same bytes. So there are as many of each tool as the time allows, one after the other.
 LEAST_SESSIONS = 2
-SECONDS = 18  # for a number of hops
+SECONDS = 9  # for a number of hops, in one direction
 TURNS = 3  # with each session: one differs from the next by a third, as the scheduler places the processes
 WANTED = {"up": (">= 1.3", ">= 1.3", ">= 1.5"), "down": (">= 1.1", ">= 1.2", ">= 1.3")}
 WANTED_CPU = ("<= 0.75", "<= 0.65", "<= 0.6")
@@ -70,20 +70,23 @@ def _add_session(taken: dict[str, Taken], hops: int, forwards: dict[str, str]) -
             )
 
 
-def throughput() -> Generator[Row, None, None]:
+def throughput(
+    part: str = "throughput", directions: Sequence[str] = ("up", "down")
+) -> Generator[Row, None, None]:
+    most = SECONDS * len(directions)
     for hops in (1, 2, 3):
-        taken: dict[str, Taken] = {"up": {}, "down": {}}
+        taken: dict[str, Taken] = {direction: {} for direction in directions}
         sessions, begun = 0, time.monotonic()
         with ExitStack() as stack:
             forwards = new_peers(stack, "source", "sink")
-            while sessions < LEAST_SESSIONS or (time.monotonic() - begun) * (sessions + 1) / sessions <= SECONDS:
+            while sessions < LEAST_SESSIONS or (time.monotonic() - begun) * (sessions + 1) / sessions <= most:
                 _add_session(taken, hops, forwards)
                 sessions += 1
         for direction in taken:
             for unit, medians in medians_of(taken[direction]).items():
                 what = f"{direction}, {hops_text(hops)}"
                 if unit in BUSY:
-                    yield Row("throughput", what, BUSY[unit], medians, repetitions=sessions * TURNS)
+                    yield Row(part, what, BUSY[unit], medians, repetitions=sessions * TURNS)
                     continue
                 bound = WANTED[direction][hops - 1] if unit == "MB/s" else WANTED_CPU[hops - 1]
-                yield Row("throughput", what, unit, medians, bound, repetitions=sessions * TURNS)
+                yield Row(part, what, unit, medians, bound, repetitions=sessions * TURNS)
