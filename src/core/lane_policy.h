@@ -50,7 +50,7 @@ struct Lane {
   bool carries_bulk = false;
   // A sign of life that was asked for has not come in time. It may come back, and so may its clients' answers.
   bool stalled = false;
-  std::uint64_t idle_ms = 0;  // since it had its last channel, else since it became ready
+  std::uint64_t idle_ms = 0;  // since it was first seen ready without a channel
 };
 
 // For so long after a lane could not be opened, or was lost (as a rule the server allows no more), the others

@@ -13,7 +13,7 @@ constexpr LaneLimits kLimits;
 constexpr std::uint64_t kPatienceMs = 2'000;
 // How often lanes are looked at that may have been idle for long enough.
 constexpr std::uint64_t kIdleLookMs = 5'000;
-// Numbers beyond the lanes that a tunnel may have: other profiles may use the same, and be busy.
+// Numbers beyond the lanes that a tunnel may have: other profiles may use the same, and be busy. From this on the first is taken.
 constexpr unsigned kLastNumber = 64;
 // How often sessions are looked at in which clients wait for the target's answer, and how often after the last has come: a
 // target may be slow, and a session that stalls later is found out by its keepalive.
@@ -142,7 +142,10 @@ ssh::VisitedSession Lanes::session_of(std::size_t lane) const {
 std::unique_ptr<ssh::Chain> Lanes::make_chain(const ssh::Chain& lane_0, const ssh::LaneRoute& route,
                                               ssh::ChainObserver& observer) const {
   const std::size_t hops = profile_.hops.size();
-  return std::make_unique<ssh::Chain>(hops_.at(route.first(hops), hops), loop_, profile_.hops, lane_0.user(), route, observer);
+  const unsigned first = route.first(hops);
+  // What it shares with lane 0 is where that found it: the number's own graph may be another by now, or there may be none.
+  ssh::HopGraph& graph = first == lane_0.lane().first(hops) ? lane_0.graph() : hops_.at(first, hops);
+  return std::make_unique<ssh::Chain>(graph, loop_, profile_.hops, lane_0.user(), route, observer);
 }
 
 void Lanes::open(const ssh::Chain& chain, const std::vector<Lane>& lanes) {
@@ -211,15 +214,14 @@ ssh::LaneRoute Lanes::free_route(const ssh::Chain& chain, ParallelFrom from, ssh
     return ssh::LaneRoute{from == ParallelFrom::first_hop ? number : chain.lane().outer, number};
   };
   unsigned number = 0;
-  for (; number < kLastNumber; ++number) {
+  for (;; ++number) {
     const bool taken =
         chain.lane().uses(number) || std::any_of(further_.begin(), further_.end(), [number](const auto& lane) {
           return lane->chain().lane().uses(number);
         });
     if (taken) continue;
-    if (!make_chain(chain, route(number), observer)->would_be_slow()) break;
+    if (number >= kLastNumber || !make_chain(chain, route(number), observer)->would_be_slow()) return route(number);
   }
-  return route(number);
 }
 
 void Lanes::without_waiting(const std::function<void()>& asks) {

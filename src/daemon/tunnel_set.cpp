@@ -1,13 +1,14 @@
 #include "daemon/tunnel_set.h"
 
-#include <malloc.h>
-
 #include <algorithm>
+#include <utility>
+
+#include "daemon/memory.h"
 
 namespace tunneld::daemon {
 namespace {
 
-// Memory that buffers of ended clients leave with the allocator is given back this long after the last of them.
+// What has ended, and what has come up, gives back this long after the last of it.
 constexpr std::uint64_t kTrimDelayMs = 500;
 
 bool leaves_port_open(const Forward& forward) {
@@ -172,6 +173,8 @@ void TunnelSet::tunnel_settled(Tunnel& tunnel) {
     for (const auto& [name, entry] : entries_)
       if (entry.tunnel) entry.tunnel->try_beside(tunnel);
   for (TunnelObserver* waiter : waiters_of(tunnel)) waiter->tunnel_settled(tunnel);
+  has_settled_ = true;
+  trim_memory_soon();
 }
 
 void TunnelSet::tunnel_down(Tunnel& tunnel) {
@@ -190,7 +193,10 @@ void TunnelSet::tunnel_client_ended(Tunnel&) { trim_memory_soon(); }
 
 void TunnelSet::trim_memory_soon() { trim_.start(kTrimDelayMs); }
 
-void TunnelSet::trim() { ::malloc_trim(0); }
+void TunnelSet::trim() {
+  give_back_heap();
+  if (std::exchange(has_settled_, false)) give_back_code();
+}
 
 void TunnelSet::remember_ports(const Tunnel& tunnel) {
   for (const auto& forward : tunnel.forwards())

@@ -20,30 +20,35 @@ Visit::~Visit() {
 // program's definition before the library's (ELF symbol precedence, ld.so(8)).
 #define TUNNELD_EXPORTED __attribute__((visibility("default"), used))
 
-extern "C" {
+namespace {
 
-TUNNELD_EXPORTED int epoll_wait(int epoll, epoll_event* events, int count, int timeout) {
-  using tunneld::loop::Loop;
-  static const auto system_wait =
-      reinterpret_cast<int (*)(int, epoll_event*, int, int)>(::dlsym(RTLD_NEXT, "epoll_wait"));
-  Loop::waits();
-  const int result = system_wait(epoll, events, count, timeout);
+template <typename Wait>
+int told(epoll_event* events, Wait wait) {
+  tunneld::loop::Loop::waits();
+  const int result = wait();
   const int error = errno;
-  Loop::has_waited(events, result);
+  tunneld::loop::Loop::has_waited(events, result);
   errno = error;
   return result;
 }
 
+template <typename Function>
+Function* of_the_system(const char* name) {
+  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+extern "C" {
+
+TUNNELD_EXPORTED int epoll_wait(int epoll, epoll_event* events, int count, int timeout) {
+  static auto* const wait = of_the_system<decltype(epoll_wait)>("epoll_wait");
+  return told(events, [&] { return wait(epoll, events, count, timeout); });
+}
+
 TUNNELD_EXPORTED int epoll_pwait(int epoll, epoll_event* events, int count, int timeout, const sigset_t* signals) {
-  using tunneld::loop::Loop;
-  static const auto system_wait =
-      reinterpret_cast<int (*)(int, epoll_event*, int, int, const sigset_t*)>(::dlsym(RTLD_NEXT, "epoll_pwait"));
-  Loop::waits();
-  const int result = system_wait(epoll, events, count, timeout, signals);
-  const int error = errno;
-  Loop::has_waited(events, result);
-  errno = error;
-  return result;
+  static auto* const wait = of_the_system<decltype(epoll_pwait)>("epoll_pwait");
+  return told(events, [&] { return wait(epoll, events, count, timeout, signals); });
 }
 
 }  // extern "C"

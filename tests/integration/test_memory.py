@@ -148,3 +148,16 @@ def test_the_daemon_with_a_three_hop_profile_up_takes_less_than_12_mb(lab: Lab) 
     print(f"PSS idle {idle / MB:.1f} MB, after 10 MB each way {after / MB:.1f} MB")
     if MEASURED:
         assert idle < PSS_BYTES
+
+
+def test_what_only_the_coming_up_needed_is_given_back(lab: Lab) -> None:
+    tunnel = lab.profile("demo", lab.chain(2), {"echo": lab.target(targets.echo)})
+    tunnel.up()
+    pid = lab.tunneld.pid
+    before = proc.rss_bytes(pid)
+    if MEASURED:
+        wait_until(lambda: proc.rss_bytes(pid) < before - 2 * MB, 10, "it takes less at rest")
+    print(f"RSS {before / MB:.1f} MB as it comes up, {proc.rss_bytes(pid) / MB:.1f} MB at rest")
+    with tunnel.connect() as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"

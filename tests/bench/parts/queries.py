@@ -127,7 +127,7 @@ def answers() -> Generator[Row, None, None]:
         for number in range(DUMPED_TABLES):
             rows = "SELECT id, repeat('x', 50) AS text FROM generate_series(1, 200) AS id"
             psql("127.0.0.1", server.port, f"CREATE TABLE t{number} AS {rows}")
-        for hops in (1, 2, 3):
+        for hops in ALL_HOPS:
             with ExitStack() as inner:
                 tools = _over_hops(hops, server, inner)
                 for count in ANSWER_BYTES:
