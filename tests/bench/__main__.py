@@ -1,5 +1,8 @@
 """Runs parts, prints each row as soon as it is there, and writes them down. Parts that are not run, or fail, keep
 the rows that they had."""
+import os
+import platform
+import re
 import resource
 import signal
 import subprocess
@@ -7,12 +10,13 @@ import sys
 import time
 import traceback
 from contextlib import closing, contextmanager
+from datetime import date
 from typing import Any, Iterator
 
 from support.tunneld import binary
 
 from . import report
-from .measure import Row
+from .measure import Row, Unavailable
 from .parts import PARTS
 
 PROMISED_SECONDS = 60
@@ -23,10 +27,17 @@ MOST_SAID = 6000  # characters of a failure; it may come with whole logs
 def _versions() -> dict[str, str]:
     def said(*command: str) -> str:
         done = subprocess.run(command, capture_output=True, text=True)
-        return (done.stdout + done.stderr).splitlines()[0].strip()
+        return next(iter((done.stdout + done.stderr).splitlines()), "").strip()
 
+    def library(name: str) -> str:
+        done = subprocess.run(["ldd", binary()], capture_output=True, text=True)
+        found = re.search(rf"{name}\.so\S* => (\S+)", done.stdout)
+        return os.path.basename(os.path.realpath(found[1])) if found else ""
+
+    commit = said("git", "describe", "--always", "--dirty")
     return {
-        "tunneld": said(binary(), "--version"),
+        "machine": f"{platform.system()} {platform.release()}, {os.cpu_count()} processors",
+        "tunneld": f"{said(binary(), '--version')}, commit {commit}, {library('libssh')}",
         "ssh": said("ssh", "-V"),
         "dbclient": said("dbclient", "-V"),
     }
@@ -60,7 +71,8 @@ def _limited(name: str) -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
 
 
-def _measure(name: str) -> list[Row]:
+def _measure(name: str) -> tuple[list[Row], float]:
+    """And how many seconds it has taken."""
     begun, rows = time.monotonic(), []
     with _limited(name), closing(PARTS[name]()) as part:
         for row in part:
@@ -69,7 +81,7 @@ def _measure(name: str) -> list[Row]:
     seconds = time.monotonic() - begun
     late = f", more than the {PROMISED_SECONDS} s it may take" if seconds > PROMISED_SECONDS else ""
     print(f"-- {name}: {seconds:.0f} s{late}", flush=True)
-    return rows
+    return rows, seconds
 
 
 def _selected(name: str) -> list[str]:
@@ -84,15 +96,22 @@ def main(names: list[str]) -> int:
         return 2
     _prepare()
     rows = {name: [row for row in report.earlier() if row.part == name] for name in PARTS}
-    versions, failed = _versions(), []
+    versions, runs, failed = _versions(), report.earlier_runs(), []
     for name in [part for each in names for part in _selected(each)] or PARTS:
         try:
-            rows[name] = _measure(name)
+            rows[name], seconds = _measure(name)
+            runs[name] = {"date": date.today().isoformat(), "seconds": round(seconds), "of": versions}
+        except Unavailable as reason:
+            print(f"-- {name}: not measured: {reason}", flush=True)
+            rows[name] = []
         except Exception as error:
             print("".join(traceback.format_exception(error))[:MOST_SAID], file=sys.stderr)
             print(f"-- {name}: FAILED, its earlier rows stay", flush=True)
             failed.append(name)
-        report.write([row for part in rows.values() for row in part], versions)
+        shown = [part for part in PARTS if rows[part]]
+        report.write(
+            [row for part in shown for row in rows[part]], {part: runs[part] for part in shown if part in runs}
+        )
     if failed:
         print(f"FAILED: {' '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -11,6 +11,10 @@ class Named(Protocol):
     name: str
 
 
+class Unavailable(Exception):
+    """A part cannot be measured here, for this reason."""
+
+
 Subject = TypeVar("Subject", bound=Named)
 
 

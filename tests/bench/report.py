@@ -2,10 +2,14 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from support.openssh_client import CIPHER
+from support.openssh_client import CIPHER, KEY_EXCHANGE
 
 from .measure import Row
+
+# By part: when it was measured, how long that took, and of what.
+Runs = dict[str, dict[str, Any]]
 
 FOLDER = Path(__file__).parent
 JSON_FILE = FOLDER / "results.json"
@@ -16,17 +20,19 @@ TEXT = f"""# tunneld and OpenSSH's client, side by side
 
 Made by `tests/bench/run`. The tools stand over the same sshd servers on one machine (for throughput and small queries
 over several sets of them) and are measured in turn; each figure is the median of as many measurements as the column `of`
-says (`direct`: 3 for small queries, 1 over a long link). Only the ratios mean something on another machine.
+says (`direct`: 3 for small queries, 1 over a long link; of `mixed` for all numbers of hops the same). Only the ratios mean
+something on another machine.
 
-- `ssh`: `ssh -N -L ... -J ...` with tunneld's cipher ({CIPHER}), so that tools are compared and not ciphers
-- `ssh default`: the same with the cipher it prefers itself
-- `dbclient`: `dbclient -N -L ...` with the cipher and the window that it prefers; the servers offer it no compression,
-  which it would ask for
+- `ssh`: `ssh -N -L ... -J ...` with the algorithms that tunneld asks for first ({CIPHER},
+  {KEY_EXCHANGE}), so that tools are compared and not ciphers
+- `ssh default`: the same with the algorithms it prefers itself
+- `dbclient`: `dbclient -N -L ...` over one hop, with the cipher and the window that it prefers; the servers offer it no
+  compression, which it would ask for
 - `direct`: without any tunnel, the limit
 - `wanted` bounds the ratio to `ssh`, or where it says "itself" tunneld's own figure; what `holds` only against
   `ssh default` is marked so
-- `work-conserving`: everything under SCHED_RR, which leaves no processor idle while a process waits; the kernel's usual
-  scheduler may, and which tool that costs more depends on the machine
+- `work-conserving`: everything under SCHED_RR, which lets no processor idle while a process waits. The kernel's usual
+  scheduler may, and which tool that costs more depends on the machine.
 """
 
 
@@ -54,25 +60,36 @@ def line(row: Row) -> str:
     return "  ".join(filter(None, shown))
 
 
-def table(rows: list[Row], versions: dict[str, str]) -> str:
+def table(rows: list[Row], runs: Runs) -> str:
     lines = [
         TEXT,
-        *(f"- {name}: {version}" for name, version in versions.items()),
-        "",
         "| " + " | ".join(HEAD) + " |",
         "|" + "---|" * len(HEAD),
         *("| " + " | ".join(cells(row)) + " |" for row in rows),
+        "",
+        "Each part when it was last measured:",
+        "",
+        "| part | on | s | of |",
+        "|---|---|---|---|",
     ]
+    for part, run in runs.items():
+        lines.append(f"| {part} | {run['date']} | {run['seconds']} | {'; '.join(run['of'].values())} |")
     return "\n".join(lines) + "\n"
 
 
+def _earlier() -> dict[str, Any]:
+    return json.loads(JSON_FILE.read_text()) if JSON_FILE.exists() else {}
+
+
 def earlier() -> list[Row]:
-    if not JSON_FILE.exists():
-        return []
-    return [Row(**row) for row in json.loads(JSON_FILE.read_text())["rows"]]
+    return [Row(**row) for row in _earlier().get("rows", [])]
 
 
-def write(rows: list[Row], versions: dict[str, str]) -> None:
-    document = {"schema": 1, "versions": versions, "rows": [asdict(row) for row in rows]}
+def earlier_runs() -> Runs:
+    return _earlier().get("runs", {})
+
+
+def write(rows: list[Row], runs: Runs) -> None:
+    document = {"schema": 2, "runs": runs, "rows": [asdict(row) for row in rows]}
     JSON_FILE.write_text(json.dumps(document, indent=1) + "\n")
-    TABLE_FILE.write_text(table(rows, versions))
+    TABLE_FILE.write_text(table(rows, runs))

@@ -122,5 +122,5 @@ def machine_seconds() -> tuple[float, float]:
 
 
 def memory_bytes(pids: set[int]) -> int:
-    """PSS: what two of them share counts once."""
+    """PSS: what several processes share counts in parts, also where the others are not of these."""
     return sum(pss_bytes(pid) for pid in pids)

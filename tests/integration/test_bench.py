@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 import pytest
 from bench import __main__ as bench
 from bench import report
-from bench.measure import Row, percentile, take_turns
+from bench.measure import Row, Unavailable, percentile, take_turns
 from bench.parts import PARTS
 
 ROW = Row("part", "what", "ms", {"tunneld": 2.0, "ssh": 8.0, "direct": 1.0})
@@ -88,10 +88,31 @@ def test_a_part_that_fails_is_named_keeps_its_rows_and_does_not_stop_the_others(
     monkeypatch.setattr(bench, "_versions", dict)
     monkeypatch.setattr(bench, "_prepare", lambda: None)
     monkeypatch.setattr(report, "earlier", lambda: [old, replace(fresh, unit="s")])
-    monkeypatch.setattr(report, "write", lambda rows, versions: written.append(rows))
+    monkeypatch.setattr(report, "write", lambda rows, runs: written.append(rows))
     assert bench.main([]) == 1
     assert written[-1] == [old, fresh] and ended == ["broken"]
     assert "FAILED: broken" in capsys.readouterr().err
+
+
+def test_a_part_that_cannot_be_measured_here_says_why_and_has_no_rows(monkeypatch, capsys) -> None:
+    def barred():
+        raise Unavailable("it is for root")
+        yield ROW
+
+    written: list[tuple[list[Row], report.Runs]] = []
+    monkeypatch.setattr(bench, "PARTS", {"part": barred})
+    monkeypatch.setattr(bench, "_versions", dict)
+    monkeypatch.setattr(bench, "_prepare", lambda: None)
+    monkeypatch.setattr(report, "earlier", lambda: [ROW])
+    monkeypatch.setattr(report, "earlier_runs", lambda: {"part": {"date": "yesterday"}})
+    monkeypatch.setattr(report, "write", lambda rows, runs: written.append((rows, runs)))
+    assert bench.main([]) == 0
+    assert written == [([], {})] and "part: not measured: it is for root" in capsys.readouterr().out
+
+
+def test_the_table_tells_when_and_of_what_a_part_was_measured() -> None:
+    run = {"date": "2026-01-02", "seconds": 7, "of": {"tunneld": "tunneld 1", "ssh": "OpenSSH 9"}}
+    assert "| part | 2026-01-02 | 7 | tunneld 1; OpenSSH 9 |" in report.table([ROW], {"part": run})
 
 
 def test_an_unknown_part_is_refused_with_those_there_are(capsys) -> None:
@@ -109,5 +130,5 @@ def test_a_part_is_also_named_by_what_it_belongs_to(monkeypatch) -> None:
     monkeypatch.setattr(bench, "_versions", dict)
     monkeypatch.setattr(bench, "_prepare", lambda: None)
     monkeypatch.setattr(report, "earlier", list)
-    monkeypatch.setattr(report, "write", lambda rows, versions: None)
+    monkeypatch.setattr(report, "write", lambda rows, runs: None)
     assert bench.main(["wan"]) == 0 and ran == ["wan-20ms", "wan-100ms"]

@@ -108,6 +108,15 @@ def test_relay_delays_each_way(lab: Lab) -> None:
         assert 0.4 <= watch.seconds < 1
 
 
+def test_relay_counts_round_trips(lab: Lab) -> None:
+    relay = lab.relay(lab.target(targets.echo).port)
+    with socket.create_connection(("127.0.0.1", relay.port)) as client:
+        for count in range(1, 4):
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+            assert relay.answers == count
+
+
 def test_relay_in_a_blackhole_keeps_the_connection_and_loses_nothing(lab: Lab) -> None:
     relay = lab.relay(lab.target(targets.echo).port)
     with socket.create_connection(("127.0.0.1", relay.port), timeout=5) as client:

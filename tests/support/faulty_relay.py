@@ -30,6 +30,8 @@ class FaultyRelay:
         self.bytes_per_second: dict[str, float | None] = {UP: None, DOWN: None}
         self.passed = {UP: 0, DOWN: 0}
         self.connections = 0  # ever accepted
+        self.answers = 0  # how often something has gone down after something had gone up: round trips
+        self._last_direction = DOWN
         self._flip_at: dict[str, int | None] = {UP: None, DOWN: None}
         self._sockets: set[socket.socket] = set()
         self._listener: socket.socket | None = None
@@ -239,6 +241,8 @@ class FaultyRelay:
 
     def _corrupt(self, chunk: bytes, direction: str) -> bytes:
         at = self._flip_at[direction]
+        self.answers += (self._last_direction, direction) == (UP, DOWN)
+        self._last_direction = direction
         start = self.passed[direction]
         self.passed[direction] += len(chunk)
         if at is None or not start <= at < start + len(chunk):

@@ -9,8 +9,9 @@ from .process import Server
 from .scale import patience
 from .sshd import USER, SshServer
 
-# The cipher that tunneld asks for first, so that the tools are compared and not two ciphers.
+# What tunneld asks for first, so that the tools are compared and not their algorithms.
 CIPHER = "aes128-gcm@openssh.com"
+KEY_EXCHANGE = "curve25519-sha256"
 
 
 class OpensshClient(Server):
@@ -26,7 +27,7 @@ class OpensshClient(Server):
         cipher: str | None = CIPHER,
     ) -> None:
         """`forwards`: names to the targets' addresses; `first_port`: where the first hop is reached; `cipher`: None
-        for those that it asks for by itself."""
+        for the algorithms that it asks for by itself."""
         super().__init__(folder, "ssh")
         self.hops = hops
         self.keys = keys
@@ -53,7 +54,7 @@ class OpensshClient(Server):
         lines += [
             "Host *",
             f"User {USER}",
-            *([f"Ciphers {self.cipher}"] if self.cipher else []),
+            *([f"Ciphers {self.cipher}", f"KexAlgorithms {KEY_EXCHANGE}"] if self.cipher else []),
             "IdentitiesOnly yes",
             "IdentityAgent none",
             f"UserKnownHostsFile {known_hosts}",

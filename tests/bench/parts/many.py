@@ -14,12 +14,13 @@ from ..tools import cpu_seconds, memory_bytes, openssh_client
 from .setting import MB, new_chain, new_lab, new_peers
 
 # By the number of profiles. A hundred ssh would take the whole minute.
-REPETITIONS = {1: 5, 20: 3, 100: 1}
+REPETITIONS = {1: 5, 20: 5, 100: 1}
 OPENSSH_COUNTS = (1, 20)
 IDLE_SECONDS = 10
 ALIVE_SECONDS = 4  # its own interval is longer than what is watched; what it does then must be seen
+SETTLE_SECONDS = 1.5  # the daemon gives back what only the coming up needed
 LIMIT_SECONDS = 60
-WANTED_UP, WANTED_LOGINS, WANTED_PSS = {20: "<= 0.2"}, {20: "<= 1"}, {20: f"<= {1 / 15:.4f}"}
+WANTED_UP, WANTED_LOGINS, WANTED_PSS = {20: "<= 0.2"}, {20: "<= 1"}, {20: "<= 0.0666"}
 WANTED_IDLE = {100: "<= 0.5"}
 
 
@@ -92,6 +93,20 @@ def _idle_percent(users: Sequence[_Tunneld | _Openssh]) -> dict[str, float]:
     return {name: (cpu_seconds(each) - before[name]) / IDLE_SECONDS * 100 for name, each in pids.items()}
 
 
+def _memory_alone(users: Sequence[_Tunneld | _Openssh]) -> dict[str, float]:
+    """Each while the others are down: they would take their share of the pages of libraries. Leaves all up."""
+    taken: dict[str, float] = {}
+    for user in users:
+        for each in users:
+            each.down()
+        user.up()
+        time.sleep(SETTLE_SECONDS)
+        taken[user.name] = memory_bytes(user.pids()) / MB
+    for user in users[:-1]:
+        user.up()
+    return taken
+
+
 def _profiles(count: int) -> Generator[Row, None, None]:
     text = f"{count} profile{'s' if count > 1 else ''}, 2 hops"
     with ExitStack() as stack:
@@ -113,9 +128,9 @@ def _profiles(count: int) -> Generator[Row, None, None]:
         wanted = WANTED_LOGINS.get(count, "")
         yield Row("many", f"at the first bastion, {text}", "logins", taken["logins"], wanted, "figure", turns)
 
-        memory = {user.name: memory_bytes(user.pids()) / MB for user in users}
-        yield Row("many", f"PSS, {text}", "MB", memory, WANTED_PSS.get(count, ""), repetitions=1)
-        wanted, idle = WANTED_IDLE.get(count, ""), f"idle for {IDLE_SECONDS} s, a ping every {ALIVE_SECONDS} s, {text}"
+        memory = _memory_alone(users)
+        yield Row("many", f"PSS, alone and at rest, {text}", "MB", memory, WANTED_PSS.get(count, ""), repetitions=1)
+        wanted, idle = WANTED_IDLE.get(count, ""), f"idle for {IDLE_SECONDS} s, tunneld with a ping every {ALIVE_SECONDS} s, {text}"
         yield Row("many", idle, "% of a core", _idle_percent(users), wanted, "figure", 1)
 
 

@@ -11,7 +11,7 @@ from ..tools import DropbearClient, OpensshDefault, Tool, cpu_seconds, machine_s
 from ..traffic import connect, upload
 from .setting import GB, MB, hops_text, new_chain, new_lab, new_peers, new_tools
 
-BULK = {1: 90 * MB, 2: 55 * MB, 3: 35 * MB}  # by hops: a fifth to half a second each
+BULK = {1: 120 * MB, 2: 70 * MB, 3: 40 * MB}  # by hops: an eighth to half a second each
 # Through each session in each direction, and not counted: ssh is several times slower with its first 30 MB, as it grows its
 # buffers.
 WARM_UP = 30 * MB
