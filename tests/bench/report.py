@@ -67,13 +67,12 @@ def table(rows: list[Row], runs: Runs) -> str:
         "|" + "---|" * len(HEAD),
         *("| " + " | ".join(cells(row)) + " |" for row in rows),
         "",
-        "Each part when it was last measured:",
-        "",
-        "| part | on | s | of |",
-        "|---|---|---|---|",
     ]
+    together: dict[str, list[str]] = {}
     for part, run in runs.items():
-        lines.append(f"| {part} | {run['date']} | {run['seconds']} | {'; '.join(run['of'].values())} |")
+        measured = f"Measured on {run['date']}: {'; '.join(run['of'].values())}"
+        together.setdefault(measured, []).append(f"{part} {run['seconds']} s")
+    lines += [f"- {measured}: {', '.join(parts)}." for measured, parts in together.items()]
     return "\n".join(lines) + "\n"
 
 

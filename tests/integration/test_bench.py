@@ -112,7 +112,10 @@ def test_a_part_that_cannot_be_measured_here_says_why_and_has_no_rows(monkeypatc
 
 def test_the_table_tells_when_and_of_what_a_part_was_measured() -> None:
     run = {"date": "2026-01-02", "seconds": 7, "of": {"tunneld": "tunneld 1", "ssh": "OpenSSH 9"}}
-    assert "| part | 2026-01-02 | 7 | tunneld 1; OpenSSH 9 |" in report.table([ROW], {"part": run})
+    runs = {"part": run, "other": {**run, "seconds": 8}, "old": {**run, "date": "2025-01-02"}}
+    text = report.table([ROW], runs)
+    assert "- Measured on 2026-01-02: tunneld 1; OpenSSH 9: part 7 s, other 8 s.\n" in text
+    assert "- Measured on 2025-01-02: tunneld 1; OpenSSH 9: old 7 s.\n" in text
 
 
 def test_an_unknown_part_is_refused_with_those_there_are(capsys) -> None:
