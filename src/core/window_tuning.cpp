@@ -13,7 +13,7 @@ void WindowTuner::step(const WindowSample& sample) {
   const std::uint64_t wanted =
       sample.rtt_us < kShortRttUs ? kDefaultWindow : std::max<std::uint64_t>(kFarWindow, held + held / 2);
   const std::uint64_t allowed =
-      std::min<std::uint64_t>(kMaxWindow, std::uint64_t{window_} + sample.spare);
+      std::min<std::uint64_t>(kMaxWindow, std::uint64_t{std::max(window_, kFarWindow)} + sample.spare);
   window_ = static_cast<std::uint32_t>(std::min(wanted, allowed));
   if (elapsed_us < sample.rtt_us) return;
   round_ = (round_ + 1) % rounds_.size();

@@ -10,7 +10,7 @@
 namespace tunneld {
 
 inline constexpr std::uint32_t kDefaultWindow = 1'280'000;  // libssh's own
-// The least on a longer link, as long as there is any to spare: what OpenSSH's client has there, always.
+// The least on a longer link: what OpenSSH's client has there, always.
 inline constexpr std::uint32_t kFarWindow = 2 * 1024 * 1024;
 // OpenSSH's servers hold 16 MiB of input for a channel; more than that was found to harm.
 inline constexpr std::uint32_t kMaxWindow = 15 * 1024 * 1024;
@@ -26,7 +26,7 @@ struct WindowSample {
   std::uint64_t now_us;
   std::uint64_t taken;   // bytes
   std::uint64_t rtt_us;  // the shortest round trip that the session has seen; 0 when none was
-  std::uint32_t spare;   // bytes that the daemon may still add to windows
+  std::uint32_t spare;   // bytes that the daemon may still spend on windows above kFarWindow
 };
 
 // Half as much again as is taken in within a round trip, much as the receive buffers of TCP are sized (dynamic right-sizing;

@@ -15,6 +15,7 @@
 
 #include "core/control/message.h"
 #include "daemon/daemon.h"
+#include "daemon/memory.h"
 #include "ssh/library.h"
 #include "trust/host_keys.h"
 #include "trust/private_dir.h"
@@ -37,6 +38,7 @@ void prepare_process() {
   // Keys pass through this memory: it is not dumped, and no other process of the user looks into it.
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
+  keep_page_map();
   ::prctl(PR_SET_DUMPABLE, 0);
   // Buffers of a window's size come and go with clients. With these they are mapped, and given back when freed; glibc
   // would else learn to keep them.

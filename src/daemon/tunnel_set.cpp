@@ -169,12 +169,13 @@ bool TunnelSet::tunnel_asks(Tunnel& tunnel, const Host& host, const std::string&
 
 void TunnelSet::tunnel_settled(Tunnel& tunnel) {
   remember_ports(tunnel);
-  if (tunnel.serving())
+  if (tunnel.serving()) {
     for (const auto& [name, entry] : entries_)
       if (entry.tunnel) entry.tunnel->try_beside(tunnel);
+    has_come_up_ = true;
+    trim_memory_soon();
+  }
   for (TunnelObserver* waiter : waiters_of(tunnel)) waiter->tunnel_settled(tunnel);
-  has_settled_ = true;
-  trim_memory_soon();
 }
 
 void TunnelSet::tunnel_down(Tunnel& tunnel) {
@@ -195,7 +196,7 @@ void TunnelSet::trim_memory_soon() { trim_.start(kTrimDelayMs); }
 
 void TunnelSet::trim() {
   give_back_heap();
-  if (std::exchange(has_settled_, false)) give_back_code();
+  if (std::exchange(has_come_up_, false)) give_back_code();
 }
 
 void TunnelSet::remember_ports(const Tunnel& tunnel) {

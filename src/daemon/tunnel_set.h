@@ -72,7 +72,7 @@ class TunnelSet : private TunnelObserver {
 
   TunnelServices services_;
   loop::Timer trim_{services_.loop, [this] { trim(); }};  // before the tunnels, whose end may still start it
-  bool has_settled_ = false;  // some tunnel, since memory was given back
+  bool has_come_up_ = false;  // some tunnel, since memory was given back
   std::map<std::string, Entry> entries_;
   // Ports that the system has chosen: a forward that asks for port 0 gets the same again while the daemon lives, unless
   // it is taken by then.

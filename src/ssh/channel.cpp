@@ -9,7 +9,8 @@
 namespace tunneld::ssh {
 namespace {
 
-// What all channels together, in whichever thread, may add to the windows that libssh gives them.
+// What all channels together, in whichever thread, may spend on windows above kFarWindow. Not on less: an idle channel holds what
+// it was granted, and some hundreds of them would leave nothing to the one that needs it.
 std::uint32_t g_spare_window = 256U * 1024 * 1024;
 std::mutex g_spare_window_mutex;
 
@@ -38,7 +39,7 @@ Channel::Channel(Session& session, ssh_channel channel, const Endpoint& target, 
 
 Channel::~Channel() {
   const std::lock_guard lock(g_spare_window_mutex);
-  g_spare_window += granted_ - kDefaultWindow;
+  g_spare_window += granted_ - kFarWindow;
 }
 
 int Channel::request_open() {
@@ -93,8 +94,8 @@ void Channel::tune_window(std::uint64_t now_us) {
   {
     const std::lock_guard lock(g_spare_window_mutex);
     g_spare_window += granted_;
-    if (keeps_up_) granted_ -= static_cast<std::uint32_t>(std::min<std::uint64_t>(taken, granted_ - kDefaultWindow));
-    tuner_.step({now_us, taken, rtt_us, g_spare_window - window()});
+    if (keeps_up_) granted_ -= static_cast<std::uint32_t>(std::min<std::uint64_t>(taken, granted_ - kFarWindow));
+    tuner_.step({now_us, taken, rtt_us, g_spare_window - std::max(window(), kFarWindow)});
     granted_ = std::max(granted_, window());
     g_spare_window -= granted_;
   }

@@ -108,7 +108,7 @@ class Channel {
 
   WindowTuner tuner_;
   std::uint64_t taken_ = 0;             // bytes, by the user, since the window was last opened
-  std::uint32_t granted_ = kDefaultWindow;  // no more than this can come, or wait here: a smaller window takes none back
+  std::uint32_t granted_ = kFarWindow;  // no more than this can come, or wait here: a smaller window takes none back
   bool keeps_up_ = true;                // the user: it took all that came last
   bool tuning_ = false;  // in the session's list of those whose window is to be looked at
 };

@@ -29,15 +29,21 @@ def _versions() -> dict[str, str]:
         done = subprocess.run(command, capture_output=True, text=True)
         return next(iter((done.stdout + done.stderr).splitlines()), "").strip()
 
+    def commit() -> str:
+        try:
+            done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+        except FileNotFoundError:
+            return "unknown"
+        return done.stdout.strip() or "unknown"
+
     def library(name: str) -> str:
         done = subprocess.run(["ldd", binary()], capture_output=True, text=True)
         found = re.search(rf"{name}\.so\S* => (\S+)", done.stdout)
         return os.path.basename(os.path.realpath(found[1])) if found else ""
 
-    commit = said("git", "describe", "--always", "--dirty")
     return {
         "machine": f"{platform.system()} {platform.release()}, {os.cpu_count()} processors",
-        "tunneld": f"{said(binary(), '--version')}, commit {commit}, {library('libssh')}",
+        "tunneld": f"{said(binary(), '--version')}, commit {commit()}, {library('libssh')}",
         "ssh": said("ssh", "-V"),
         "dbclient": said("dbclient", "-V"),
     }
@@ -102,8 +108,7 @@ def main(names: list[str]) -> int:
             rows[name], seconds = _measure(name)
             runs[name] = {"date": date.today().isoformat(), "seconds": round(seconds), "of": versions}
         except Unavailable as reason:
-            print(f"-- {name}: not measured: {reason}", flush=True)
-            rows[name] = []
+            print(f"-- {name}: not measured, its earlier rows stay: {reason}", flush=True)
         except Exception as error:
             print("".join(traceback.format_exception(error))[:MOST_SAID], file=sys.stderr)
             print(f"-- {name}: FAILED, its earlier rows stay", flush=True)

@@ -94,7 +94,7 @@ def test_a_part_that_fails_is_named_keeps_its_rows_and_does_not_stop_the_others(
     assert "FAILED: broken" in capsys.readouterr().err
 
 
-def test_a_part_that_cannot_be_measured_here_says_why_and_has_no_rows(monkeypatch, capsys) -> None:
+def test_a_part_that_cannot_be_measured_here_says_why_and_keeps_its_rows(monkeypatch, capsys) -> None:
     def barred():
         raise Unavailable("it is for root")
         yield ROW
@@ -107,7 +107,8 @@ def test_a_part_that_cannot_be_measured_here_says_why_and_has_no_rows(monkeypatc
     monkeypatch.setattr(report, "earlier_runs", lambda: {"part": {"date": "yesterday"}})
     monkeypatch.setattr(report, "write", lambda rows, runs: written.append((rows, runs)))
     assert bench.main([]) == 0
-    assert written == [([], {})] and "part: not measured: it is for root" in capsys.readouterr().out
+    assert written == [([ROW], {"part": {"date": "yesterday"}})]
+    assert "part: not measured, its earlier rows stay: it is for root" in capsys.readouterr().out
 
 
 def test_the_table_tells_when_and_of_what_a_part_was_measured() -> None:

@@ -10,6 +10,7 @@ from support.lab import Lab
 from support.ports import answers, free_port
 from support.postgres import psql
 from support.sshd import USER, SshServer
+from support.scale import MB
 from support.stream import ends_with, pattern_digest, receive_digest, receive_exactly, send_pattern
 from support.wait import Stopwatch, wait_until
 
@@ -109,11 +110,12 @@ def test_relay_delays_each_way(lab: Lab) -> None:
 
 
 def test_relay_counts_round_trips(lab: Lab) -> None:
-    relay = lab.relay(lab.target(targets.echo).port)
+    answer = 4 * MB  # in many reads
+    relay = lab.relay(lab.target(targets.answers(answer)).port)
     with socket.create_connection(("127.0.0.1", relay.port)) as client:
         for count in range(1, 4):
-            client.sendall(b"x")
-            assert client.recv(1) == b"x"
+            client.sendall(b"?")
+            receive_exactly(client, answer)
             assert relay.answers == count
 
 

@@ -9,6 +9,7 @@ import pytest
 from support import proc, targets
 from support.lab import Lab, Tunnel
 from support.scale import MB, MIB, SCALE
+from support.stream import receive_exactly
 from support.wait import wait_until, wait_until_steady
 
 RTT_SECONDS = 0.1
@@ -19,6 +20,8 @@ MOST_BETWEEN_NUDGES_SECONDS = 0.01
 LINK_CHUNKS = 4096  # of the relay: as much as such a link holds
 DEFAULT_WINDOW = 1.28 * MB  # libssh's own
 LARGEST_WINDOW = 15 * MIB
+IDLE_CONNECTIONS = 40 if SCALE == "small" else 340
+IDLE_TOOK = 300_000  # enough for a window to be made larger
 
 
 def _seconds_of_an_answer(tunnel: Tunnel, client: socket.socket | None, answer: int = ANSWER) -> float:
@@ -157,6 +160,31 @@ def test_clients_that_stop_reading_on_a_long_link_cost_a_large_window_each_at_mo
         client.close()
     if SCALE != "small":
         wait_until(lambda: lab.tunneld.rss() <= before + 16 * MIB, 10, "the memory is free again")
+
+
+@pytest.mark.alone
+def test_idle_connections_leave_a_download_its_window(lab: Lab) -> None:
+    server = lab.sshd()
+    relay = lab.relay_before(server, queue_chunks=LINK_CHUNKS)
+    forwards = {"answers": lab.target(targets.answers(IDLE_TOOK)), "endless": lab.target(targets.endless)}
+    tunnel = lab.profile("demo", [server], forwards)
+    tunnel.up()
+    relay.delay(RTT_SECONDS / 2)
+    lab.tunneld.ok("restart", "demo")
+    with ExitStack() as stack:
+        idle = [stack.enter_context(tunnel.connect("answers")) for _ in range(IDLE_CONNECTIONS)]
+        for client in idle:
+            client.sendall(b"?")
+        for client in idle:
+            receive_exactly(client, IDLE_TOOK)
+        client = stack.enter_context(tunnel.connect("endless"))
+        begun, counted = time.monotonic(), 0
+        while (now := time.monotonic()) < begun + 20 * RTT_SECONDS:
+            got = len(client.recv(1 << 20))
+            counted += got if now > begun + 10 * RTT_SECONDS else 0
+    windows = counted / 10 / DEFAULT_WINDOW
+    print(f"beside {IDLE_CONNECTIONS} idle connections: {windows:.1f} of libssh's windows a round trip")
+    assert windows > 2
 
 
 @pytest.mark.alone

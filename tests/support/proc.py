@@ -12,12 +12,20 @@ def _as_root(*command: str, check: bool = True) -> str:
     return subprocess.run([*prefix, *command], check=check, capture_output=True, text=True).stdout
 
 
+def _status_bytes(pid: int, field: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"process {pid} has no {field}")
+
+
 def rss_bytes(pid: int) -> int:
     """Resident memory."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError(f"process {pid} has no VmRSS")
+    return _status_bytes(pid, "VmRSS")
+
+
+def peak_rss_bytes(pid: int) -> int:
+    return _status_bytes(pid, "VmHWM")
 
 
 def takes_up(pid: int, number: int) -> bool:

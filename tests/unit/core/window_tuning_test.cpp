@@ -186,10 +186,10 @@ TEST(WindowTuner, SpendsNoMoreThanIsSpare) {
   Stream stream;
   stream.spare = 0;
   stream.run(2'000);
-  EXPECT_EQ(stream.tuner.window(), kDefaultWindow);
+  EXPECT_EQ(stream.tuner.window(), kFarWindow);
   WindowTuner tuner;
   tuner.step({.now_us = 100'000, .taken = 2 * kFarWindow, .rtt_us = 100'000, .spare = 1'000});
-  EXPECT_EQ(tuner.window(), kDefaultWindow + 1'000);
+  EXPECT_EQ(tuner.window(), kFarWindow + 1'000);
 }
 
 }  // namespace
