@@ -32,14 +32,16 @@ void give_back_file_pages(std::uintptr_t page, std::uintptr_t end) {
     const std::size_t wanted = std::min<std::size_t>(end - page, entries.size());
     const ssize_t got = ::pread(g_page_map.get(), entries.data(), wanted * sizeof(std::uint64_t),
                                 static_cast<off_t>(page * sizeof(std::uint64_t)));
-    if (got <= 0) return;
-    const auto* const last = entries.data() + static_cast<std::size_t>(got) / sizeof(std::uint64_t);
-    for (const std::uint64_t* from = entries.data(); from < last;) {
-      const auto* const to = std::find_if(from, last, [](std::uint64_t entry) { return (entry & kFilePage) == 0; });
-      give_back(page + static_cast<std::uintptr_t>(from - entries.data()), static_cast<std::size_t>(to - from));
-      from = std::min(to + 1, last);
+    const std::size_t count = got > 0 ? static_cast<std::size_t>(got) / sizeof(std::uint64_t) : 0;
+    if (count == 0) return;
+    std::size_t from = 0;  // of what is the file's
+    for (std::size_t i = 0; i < count; ++i) {
+      if ((entries[i] & kFilePage) != 0) continue;
+      give_back(page + from, i - from);
+      from = i + 1;
     }
-    page += static_cast<std::uintptr_t>(last - entries.data());
+    give_back(page + from, count - from);
+    page += count;
   }
 }
 

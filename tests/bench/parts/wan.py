@@ -22,7 +22,7 @@ def _download(tool: Tool, rtt_ms: int) -> dict[str, float]:
     """From the connection on, and the speed that it reaches: windows grow step by step, and some round trips are left for
     that. What a large window lets through comes in bursts: it is averaged over as many again."""
     ramp = RAMP[rtt_ms] * rtt_ms / 1000
-    begun, first, before, counted = time.monotonic(), 0.0, 0, 0
+    begun, first, came, counted = time.monotonic(), 0.0, 0, 0
     with connect(tool, "source") as sock:
         sock.sendall(endless())
         buffer = bytearray(PIECE)
@@ -31,10 +31,10 @@ def _download(tool: Tool, rtt_ms: int) -> dict[str, float]:
             assert got, "the source has gone"
             if now > begun + ramp:
                 counted += got
-            before += got
-            if not first and before >= FIRST:
+            came += got
+            if not first and came >= FIRST:
                 first = time.monotonic() - begun
-        assert first, f"{before} bytes have come"
+        assert first, f"{came} bytes have come"
         return {"download at its speed MB/s": counted / MB / (now - begun - ramp), "download of 10 MB ms": first * 1000}
 
 
