@@ -12,8 +12,9 @@
 //
 // A lane is crowded before it is full, and that is when the next one is opened: behind the connection that
 // finds it so, which need not wait. The next connections go to the new lane, so it was not opened for
-// nothing. Two lanes are never opening at once: 500 connections in one moment cost a log-in or two, not
-// sixteen, and a server's MaxStartups is left alone.
+// nothing. For the same reason one is opened, and kept, beside a bulk stream that goes on: whoever connects next would
+// wait for a log-in, which over a long link takes as long as a person notices. Two lanes are never opening at
+// once: 500 connections in one moment cost a log-in or two, not sixteen, and a server's MaxStartups is left alone.
 #pragma once
 
 #include <cstddef>
@@ -84,8 +85,15 @@ struct LaneChoice {
 //   outside, until that is lost; when another is ready, the driver takes it there.
 LaneChoice choose_lane(const std::vector<Lane>& lanes, const LaneLimits& limits, const LaneAsk& ask);
 
-// Ready lanes that had no channel for close_idle_after_ms, in order; never lane 0, which is the chain itself.
-// Should the next connection need one again, that is one log-in, and no more than one a minute for each lane.
+// Whether one lane more is opened although nobody asks for it: a client's stream has been bulk for so many looks, one
+// after another, and who comes next would have none that is quiet and uncrowded. A result of some MB is over before.
+inline constexpr std::uint64_t kAheadLookMs = 1'000;
+inline constexpr int kAheadLooks = 3;
+bool opens_ahead(const std::vector<Lane>& lanes, const LaneLimits& limits, const LaneAsk& ask, int looks_with_bulk);
+
+// Ready lanes that had no channel for close_idle_after_ms, in order; never lane 0, which is the chain itself, nor the
+// first that is quiet and uncrowded, which the next connection takes. Should it need one again that has been closed, that is
+// one log-in, and no more than one a minute for each lane.
 std::vector<std::size_t> lanes_to_close(const std::vector<Lane>& lanes, const LaneLimits& limits);
 
 // Where a new lane parts from lane 0.

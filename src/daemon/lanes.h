@@ -25,6 +25,8 @@ class LaneOwner {
   virtual ~LaneOwner() = default;
   // The chain; null unless it is ready.
   virtual ssh::Chain* lane_0() = 0;
+  // Clients may still come.
+  virtual bool accepts() const = 0;
   // Clients wait for the target's answer in this session, and may be moved.
   virtual bool awaited(const ssh::Session& session) const = 0;
   // They are to ask again.
@@ -63,8 +65,10 @@ class Lanes {
   ssh::LaneRoute free_route(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const;
   ssh::VisitedSession session_of(std::size_t lane) const;  // null unless ready
   std::vector<ssh::VisitedSession> sessions() const;
+  void look();
   void look_after_openings();
   void leave_stalled();
+  void open_ahead();
   void lane_ready();
   void lane_ended(Further& lane, const Error& error);
   void close_idle();
@@ -79,8 +83,9 @@ class Lanes {
   bool out_of_patience_ = false;
   loop::Timer patience_;
   loop::Timer idle_look_;
-  loop::Timer opening_look_;
-  int opening_looks_left_ = 0;
+  loop::Timer look_;
+  int looks_left_ = 0;
+  int looks_with_bulk_ = 0;  // one after another, the last included
 };
 
 }  // namespace tunneld::daemon

@@ -125,6 +125,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   void forward_error(forward::LocalForward& forward, Error error) override;
 
   ssh::Chain* lane_0() override { return chain_ && chain_->ready() ? chain_.get() : nullptr; }
+  bool accepts() const override { return state_ != TunnelState::draining; }
   bool awaited(const ssh::Session& session) const override;
   void lane_stalls(const ssh::Session& session) override;
   bool lanes_changed() override;

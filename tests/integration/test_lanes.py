@@ -23,6 +23,7 @@ PATIENCE_SECONDS = 2  # how long a client waits for a lane
 AT_ONCE_SECONDS = 1  # enough for a log-in on loopback, and less than the patience
 STALL_SECONDS = 6  # a second in silence, and five without an answer to a ping
 STALL_LOOK_SECONDS = 1  # how often sessions are looked at in which clients wait
+AHEAD_SECONDS = 3  # of bulk, before a lane is opened that nobody has asked for
 IDLE_SECONDS = 60
 LOOK_SECONDS = 5  # how often idle lanes are looked for
 CROWDED, FULL = 192, 256  # channels of a lane
@@ -74,6 +75,13 @@ class BulkStream:
             self.end = "eof"
         except ConnectionError:
             self.end = "reset"
+
+
+def paced(_: targets.Target, connection: socket.socket) -> None:
+    """4 MB/s: bulk, and little work for those who run beside."""
+    while True:
+        connection.sendall(bytes(MIB // 4))
+        time.sleep(1 / 16)
 
 
 def sink(_: targets.Target, connection: socket.socket) -> None:
@@ -252,8 +260,8 @@ def test_600_connections_at_once_all_work_over_four_sessions_at_most_and_leave_n
 def test_where_no_second_log_in_is_let_in_the_busy_session_serves_and_no_third_is_tried(lab: Lab) -> None:
     server = lab.sshd()
     tunnel = profile(lab, [server])
+    server.forbid_all()
     with BulkStream(tunnel):
-        server.forbid_all()
         assert seconds_of_echo(tunnel) < patience(PATIENCE_SECONDS + 1)
         assert "lane 1 has ended: E-AUTH-REFUSED" in lab.tunneld.log()
         for _ in range(10):
@@ -472,12 +480,50 @@ def test_a_slow_target_is_no_reason_for_another_session(lab: Lab) -> None:
     assert " opens: " not in lab.tunneld.log()
 
 
-@pytest.mark.limit(120)
-def test_a_lane_that_nobody_uses_is_closed_after_a_minute_and_the_chain_stays(lab: Lab) -> None:
+@pytest.mark.sanitized
+@pytest.mark.parametrize("length", [1, 3])
+def test_beside_a_bulk_stream_that_goes_on_a_lane_stands_before_anybody_asks(lab: Lab, length: int) -> None:
+    hops = lab.chain(length)
+    tunnel = profile(lab, hops)
+    watch = Stopwatch()
+    with BulkStream(tunnel):
+        wait_until(lambda: lanes(tunnel) == [2] * length, patience(AHEAD_SECONDS + 2), "the lane stands")
+        assert watch.seconds > AHEAD_SECONDS - 1
+        assert_echoes(tunnel, "echo")
+        time.sleep(AHEAD_SECONDS + 1)
+        assert lanes(tunnel) == logins(*hops) == [2] * length, "one is enough"
+
+
+def test_a_long_answer_opens_no_lane(lab: Lab) -> None:
     hops = lab.chain(2)
     tunnel = profile(lab, hops)
+    with BulkStream(tunnel):
+        time.sleep(AHEAD_SECONDS - 2)
+    time.sleep(AHEAD_SECONDS)
+    assert lanes(tunnel) == logins(*hops) == [1, 1]
+
+
+def test_where_a_lane_was_refused_none_is_tried_that_nobody_asks_for(lab: Lab) -> None:
+    server = lab.sshd()
+    tunnel = profile(lab, [server])
+    server.forbid_all()
+    with BulkStream(tunnel):
+        wait_until(lambda: "lane 1 has ended: " in lab.tunneld.log(), patience(AHEAD_SECONDS + 2), "it was refused")
+        assert attempts(server) == 2
+        with BulkStream(tunnel):
+            time.sleep(AHEAD_SECONDS + 1)
+        assert attempts(server) == 2
+
+
+@pytest.mark.limit(120)
+def test_a_lane_that_nobody_uses_is_closed_after_a_minute_unless_the_next_client_would_need_it(lab: Lab) -> None:
+    hops = lab.chain(2)
+    tunnel = profile(lab, hops)
+    dump = lab.profile("dump", [lab.sshd("other")], {"paced": lab.target(paced)})
+    dump.up()
     before = tunnel.sessions()
-    with talking_client(tunnel, "echo") as staying:
+    with talking_client(tunnel, "echo") as staying, BulkStream(dump, "paced"):
+        wait_until(lambda: lanes(dump) == [2], patience(AHEAD_SECONDS + 2), "the lane stands")
         with BulkStream(tunnel), client_of_a_lane(tunnel):
             assert lanes(tunnel) == [2, 2]
             fill_and_leave(tunnel)
@@ -486,6 +532,7 @@ def test_a_lane_that_nobody_uses_is_closed_after_a_minute_and_the_chain_stays(la
         assert IDLE_SECONDS <= watch.seconds <= patience(IDLE_SECONDS + 3 * LOOK_SECONDS)
         assert lanes(tunnel) == [1, 1] and tunnel.sessions() == before
         assert_talks(staying)
+        assert lanes(dump) == [2]
     assert "-> lost" not in lab.tunneld.log()
 
 

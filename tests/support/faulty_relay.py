@@ -205,12 +205,14 @@ class FaultyRelay:
     async def _until_failed(self, step: Awaitable[Any], sender: "asyncio.Task[None]") -> Any:
         """The step's result; the sender's error if that comes first."""
         task = asyncio.ensure_future(step)
-        await asyncio.wait({task, sender}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
+        try:
+            await asyncio.wait({task, sender}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
             await sender
             raise ConnectionResetError
-        return task.result()
+        finally:
+            task.cancel()  # also where this one is
 
     async def _send(
         self,

@@ -2,6 +2,7 @@
 from typing import Callable, Generator
 
 from ..measure import Row
+from .beside_bulk import beside_bulk
 from .coldstart import coldstart
 from .hot import hot
 from .idle import idle
@@ -23,6 +24,7 @@ PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "wan-100ms": wan_100ms,
     "idle": idle,
     "mixed": mixed,
+    "beside-bulk": beside_bulk,
     "many": many,
     "coldstart": coldstart,
     "hot": hot,

@@ -38,16 +38,6 @@ def _echo_beside_bulk(tool: Tool) -> dict[str, float]:
     }
 
 
-def _first_answer(tool: Tool) -> dict[str, float]:
-    """Of the first connection beside a bulk download: tunneld logs in once more for it."""
-    with BulkDownload(tool):
-        time.sleep(START_SECONDS)
-        begun = time.monotonic()
-        with connect(tool, "echo") as sock:
-            round_trips_ms(sock, 1, 5)
-        return {"ms": (time.monotonic() - begun) * 1000}
-
-
 def mixed() -> Generator[Row, None, None]:
     limits: dict[str, float] = {}
     for hops in (1, 3):
@@ -57,9 +47,6 @@ def mixed() -> Generator[Row, None, None]:
             tools = new_tools(stack, lab, new_chain(lab, hops), new_peers(stack, "source", "echo"), more)
             if limits:  # without a tunnel there are no hops
                 tools = [tool for tool in tools if not isinstance(tool, Direct)]
-            first = take_turns(tools, _first_answer, 1, warm_up=False)["ms"]
-            text = f"first connection beside the bulk, to its first answer, {hops_text(hops)}"
-            yield Row("mixed", text, "ms", first, repetitions=1)
             for figure, medians in take_turns(tools, _echo_beside_bulk, warm_up=False).items():
                 limits.setdefault(figure, medians.get("direct", 0))
                 medians["direct"] = limits[figure]

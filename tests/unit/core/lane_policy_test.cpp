@@ -174,6 +174,24 @@ TEST(ChooseLane, OpensNoMoreThanTheMostThereMayBe) {
   EXPECT_EQ(choose_lane({bulk(1)}, one, kAsk), takes(0));
 }
 
+TEST(OpensAhead, WhereAStreamHasBeenBulkForThreeLooksAndEveryLaneCarriesBulk) {
+  EXPECT_FALSE(opens_ahead({bulk(1)}, kLimits, kAsk, 2));
+  EXPECT_TRUE(opens_ahead({bulk(1)}, kLimits, kAsk, 3));
+  EXPECT_TRUE(opens_ahead({bulk(1), bulk(1)}, kLimits, kMayNotWait, 4));
+}
+
+TEST(OpensAhead, NothingWhereTheNextConnectionFindsALaneOrOneIsOpening) {
+  EXPECT_FALSE(opens_ahead({bulk(1), quiet(0)}, kLimits, kAsk, 3));
+  EXPECT_FALSE(opens_ahead({bulk(1), quiet(kCrowded - 1)}, kLimits, kAsk, 3));
+  EXPECT_TRUE(opens_ahead({bulk(1), quiet(kCrowded)}, kLimits, kAsk, 3));
+  EXPECT_FALSE(opens_ahead({bulk(1), opening()}, kLimits, kAsk, 3));
+}
+
+TEST(OpensAhead, NothingWhereNoMoreMayBeOpened) {
+  EXPECT_FALSE(opens_ahead({bulk(1)}, kLimits, kMayNotOpen, 3));
+  EXPECT_FALSE(opens_ahead(std::vector<Lane>(kLimits.max_lanes, bulk(1)), kLimits, kAsk, 3));
+}
+
 TEST(MayOpenLane, NeverForALoginThatNeedsAPerson) {
   EXPECT_TRUE(may_open_lane(false, std::nullopt));
   EXPECT_FALSE(may_open_lane(true, std::nullopt));
@@ -192,6 +210,13 @@ TEST(LanesToClose, AreThoseWithoutAChannelForAMinute) {
   const std::vector<Lane> lanes = {quiet(1), idle(kMinuteMs - 1), idle(kMinuteMs), quiet(1),
                                    idle(kMinuteMs + 1)};
   EXPECT_EQ(lanes_to_close(lanes, kLimits), (std::vector<std::size_t>{2, 4}));
+}
+
+TEST(LanesToClose, DoNotHoldTheOneThatTheNextConnectionTakes) {
+  EXPECT_TRUE(lanes_to_close({bulk(1), idle(kMinuteMs)}, kLimits).empty());
+  EXPECT_TRUE(lanes_to_close({quiet(kCrowded), idle(kMinuteMs)}, kLimits).empty());
+  EXPECT_EQ(lanes_to_close({bulk(1), idle(kMinuteMs), idle(kMinuteMs)}, kLimits), (std::vector<std::size_t>{2}));
+  EXPECT_EQ(lanes_to_close({bulk(1), quiet(1), idle(kMinuteMs)}, kLimits), (std::vector<std::size_t>{2}));
 }
 
 TEST(LanesToClose, NeverHoldLaneZero) {
