@@ -124,7 +124,7 @@ ssh::VisitedSession Lanes::choose() {
   if (chain == nullptr) return {};
   const std::vector<Lane> lanes = facts(*chain);
   const LaneChoice choice = choose_lane(lanes, kLimits, ask(*chain));
-  if (choice.open) open(*chain, lanes);
+  if (choice.open) open(*chain, lanes, why_another(lanes));
   if (!choice.lane) {
     if (!patience_.active()) patience_.start(kPatienceMs);
     return {};
@@ -149,12 +149,12 @@ std::unique_ptr<ssh::Chain> Lanes::make_chain(const ssh::Chain& lane_0, const ss
   return std::make_unique<ssh::Chain>(graph, loop_, profile_.hops, lane_0.user(), route, observer);
 }
 
-void Lanes::open(const ssh::Chain& chain, const std::vector<Lane>& lanes) {
+void Lanes::open(const ssh::Chain& chain, const std::vector<Lane>& lanes, const char* why) {
   std::vector<bool> bulk;
   for (std::size_t i = 0; i < profile_.hops.size(); ++i) bulk.push_back(chain.hop_carries_bulk(i));
   const bool any_stalled = std::any_of(lanes.begin(), lanes.end(), [](const Lane& lane) { return lane.stalled; });
   further_.push_back(std::make_unique<Further>(*this, chain, parallel_from(bulk, any_stalled)));
-  log_.info(profile_.name, "lane " + std::to_string(further_.back()->number()) + " opens: " + why_another(lanes));
+  log_.info(profile_.name, "lane " + std::to_string(further_.back()->number()) + " opens: " + why);
   if (!idle_look_.active()) idle_look_.start(kIdleLookMs, kIdleLookMs);
   further_.back()->start_soon();
 }
@@ -193,7 +193,7 @@ void Lanes::leave_stalled() {
   if (stalled.empty() || chain == nullptr) return;
   const std::vector<Lane> lanes = facts(*chain);
   const LaneChoice choice = choose_lane(lanes, kLimits, ask(*chain));
-  if (choice.open) open(*chain, lanes);
+  if (choice.open) open(*chain, lanes, why_another(lanes));
   if (!choice.lane || lanes[*choice.lane].stalled) return;
   // A client is moved once: only to one that has been heard of since, not to one whose own silence is shorter.
   const ssh::VisitedSession next = session_of(*choice.lane);
@@ -215,7 +215,8 @@ void Lanes::open_ahead() {
   const bool bulk = std::ranges::any_of(sessions(), carries_bulk);
   looks_with_bulk_ = bulk ? looks_with_bulk_ + 1 : 0;
   const std::vector<Lane> lanes = facts(*chain);
-  if (opens_ahead(lanes, kLimits, ask(*chain), looks_with_bulk_)) open(*chain, lanes);
+  if (opens_ahead(lanes, kLimits, ask(*chain), looks_with_bulk_))
+    open(*chain, lanes, "a bulk stream goes on, and who comes next is not to wait");
 }
 
 std::unique_ptr<ssh::Chain> Lanes::successor() {

@@ -59,7 +59,7 @@ class Lanes {
   class Further;
   std::vector<Lane> facts(const ssh::Chain& chain) const;
   LaneAsk ask(const ssh::Chain& chain) const;
-  void open(const ssh::Chain& chain, const std::vector<Lane>& lanes);
+  void open(const ssh::Chain& chain, const std::vector<Lane>& lanes, const char* why);
   std::unique_ptr<ssh::Chain> make_chain(const ssh::Chain& lane_0, const ssh::LaneRoute& route,
                                          ssh::ChainObserver& observer) const;
   ssh::LaneRoute free_route(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const;
