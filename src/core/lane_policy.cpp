@@ -47,17 +47,17 @@ LaneChoice choose_lane(const std::vector<Lane>& lanes, const LaneLimits& limits,
   return {best, open};
 }
 
-bool opens_ahead(const std::vector<Lane>& lanes, const LaneLimits& limits, const LaneAsk& ask, int looks_with_bulk) {
-  return looks_with_bulk >= kAheadLooks && choose_lane(lanes, limits, ask).open;
+std::optional<std::size_t> quiet_lane(const std::vector<Lane>& lanes, const LaneLimits& limits) {
+  const std::optional<std::size_t> best = best_lane(lanes, limits);
+  return best && is_quiet_below(lanes[*best], limits.crowded_at()) ? best : std::nullopt;
 }
 
 std::vector<std::size_t> lanes_to_close(const std::vector<Lane>& lanes, const LaneLimits& limits) {
   std::vector<std::size_t> idle;
-  const std::optional<std::size_t> next = best_lane(lanes, limits);
+  const std::optional<std::size_t> next = quiet_lane(lanes, limits);
   for (std::size_t i = 1; i < lanes.size(); ++i) {
     const Lane& lane = lanes[i];
-    const bool kept = i == next && is_quiet_below(lane, limits.crowded_at());
-    if (!kept && !is_opening(lane) && lane.channels == 0 && lane.idle_ms >= limits.close_idle_after_ms)
+    if (i != next && !is_opening(lane) && lane.channels == 0 && lane.idle_ms >= limits.close_idle_after_ms)
       idle.push_back(i);
   }
   return idle;

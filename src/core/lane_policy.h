@@ -85,15 +85,17 @@ struct LaneChoice {
 //   outside, until that is lost; when another is ready, the driver takes it there.
 LaneChoice choose_lane(const std::vector<Lane>& lanes, const LaneLimits& limits, const LaneAsk& ask);
 
-// Whether one lane more is opened although nobody asks for it: a client's stream has been bulk for so many looks, one
-// after another, and who comes next would have none that is quiet and uncrowded. A result of some MB is over before.
+// Although nobody asks for it one lane more is opened where choose_lane() would, for a client's bulk, at so many looks one
+// after another: what is over within two seconds opens none (its channel is bulk for one more).
 inline constexpr std::uint64_t kAheadLookMs = 1'000;
-inline constexpr int kAheadLooks = 3;
-bool opens_ahead(const std::vector<Lane>& lanes, const LaneLimits& limits, const LaneAsk& ask, int looks_with_bulk);
+inline constexpr int kAheadAfterLooks = 4;
 
-// Ready lanes that had no channel for close_idle_after_ms, in order; never lane 0, which is the chain itself, nor the
-// first that is quiet and uncrowded, which the next connection takes. Should it need one again that has been closed, that is
-// one log-in, and no more than one a minute for each lane.
+// The lane that the next connection takes, if it is quiet and uncrowded.
+std::optional<std::size_t> quiet_lane(const std::vector<Lane>& lanes, const LaneLimits& limits);
+
+// Ready lanes that had no channel for close_idle_after_ms, in order; never lane 0, which is the chain itself, nor
+// quiet_lane(). Should the next connection need one again that has been closed, that is one log-in, and no more than one
+// a minute for each lane.
 std::vector<std::size_t> lanes_to_close(const std::vector<Lane>& lanes, const LaneLimits& limits);
 
 // Where a new lane parts from lane 0.

@@ -15,10 +15,13 @@ constexpr std::uint64_t kPatienceMs = 2'000;
 constexpr std::uint64_t kIdleLookMs = 5'000;
 // Numbers beyond the lanes that a tunnel may have: other profiles may use the same, and be busy. From this on the first is taken.
 constexpr unsigned kLastNumber = 64;
-// How often after the last client has come, each kAheadLookMs, the sessions are looked at: whether they let clients wait
-// for the target's answer (a target may be slow, and a session that stalls later is found out by its keepalive), and
-// whether they carry bulk (a dump begins soon after its client has come; one that begins later costs the next client a log-in).
-constexpr int kLooks = 12;
+// How often sessions are looked at in which clients wait for the target's answer, and how often after the last has come: a
+// target may be slow, and a session that stalls later is found out by its keepalive.
+constexpr std::uint64_t kOpeningLookMs = 1'000;
+constexpr int kOpeningLooks = 12;
+// How often after the last client has come it is looked at whether one moves bulk: a dump begins soon. Beside one that begins
+// later the next client has to wait for its lane.
+constexpr int kAheadLooks = 12;
 
 Lane fact_of(const ssh::Chain& chain, std::uint64_t idle_ms) {
   const loop::Visit visit = chain.visit();  // all of one moment
@@ -68,7 +71,10 @@ class Lanes::Further : private ssh::ChainObserver {
   }
   // Lane 0 has been let in with the same key: a question now would be about a key that has changed.
   bool chain_asks(const Host&, const std::string&, const HostKey&) override { return false; }
-  void chain_ready() override { lanes_.lane_ready(); }
+  void chain_ready() override {
+    lanes_.failed_at_ms_.reset();
+    lanes_.lane_ready();
+  }
   void chain_failed(const Error& error) override { lanes_.lane_ended(*this, error); }
 
   Lanes& lanes_;
@@ -84,15 +90,16 @@ Lanes::Lanes(loop::Loop& loop, ssh::HopGraphs& hops, Log& log, const Profile& pr
       owner_(owner),
       patience_(loop, [this] { without_waiting([this] { owner_.lanes_changed(); }); }),
       idle_look_(loop, [this] { close_idle(); }),
-      look_(loop, [this] { look(); }) {}
+      opening_look_(loop, [this] { look_after_openings(); }),
+      ahead_look_(loop, [this] { open_ahead(); }) {}
 
 Lanes::~Lanes() { close(); }
 
 void Lanes::close() {
   patience_.stop();
   idle_look_.stop();
-  look_.stop();
-  looks_with_bulk_ = 0;
+  opening_look_.stop();
+  ahead_look_.stop();
   for (auto& lane : further_) {
     lane->chain().stop(ssh::AfterUse::close);
     loop_.retire(std::move(lane));
@@ -129,8 +136,10 @@ ssh::VisitedSession Lanes::choose() {
     if (!patience_.active()) patience_.start(kPatienceMs);
     return {};
   }
-  looks_left_ = kLooks;
-  if (!look_.active()) look_.start(kAheadLookMs, kAheadLookMs);
+  opening_looks_left_ = kOpeningLooks;
+  if (!opening_look_.active()) opening_look_.start(kOpeningLookMs, kOpeningLookMs);
+  ahead_looks_left_ = kAheadLooks;
+  if (!ahead_look_.active()) ahead_look_.start(kAheadLookMs, kAheadLookMs);
   if (*choice.lane != 0) further_[*choice.lane - 1]->empty_since_ms = 0;  // it may be empty again at the next look
   return session_of(*choice.lane);
 }
@@ -166,21 +175,12 @@ std::vector<ssh::VisitedSession> Lanes::sessions() const {
   return sessions;
 }
 
-void Lanes::look() {
-  if (--looks_left_ < 0) {
-    looks_with_bulk_ = 0;
-    return look_.stop();
-  }
-  look_after_openings();
-  open_ahead();
-}
-
 // A client that gets no answer is the first to notice that a session is dead: a network that has changed says nothing. All are
 // asked together, so that nobody is sent from one that is dead to the next.
 void Lanes::look_after_openings() {
   const std::vector<ssh::VisitedSession> all = sessions();
   const bool awaited = std::any_of(all.begin(), all.end(), [this](const auto& each) { return owner_.awaited(*each.session); });
-  if (!awaited) return;
+  if (!awaited || --opening_looks_left_ < 0) return opening_look_.stop();
   for (const ssh::VisitedSession& each : all) each.session->ping_if_quiet();
   leave_stalled();
 }
@@ -206,17 +206,20 @@ void Lanes::leave_stalled() {
   owner_.lanes_changed();
 }
 
-// Where one could not be opened, or was lost, none is tried that nobody asks for: the server may count it against the user.
+// Not where one could not be opened, or was lost, and none has been since: the server may count it against the user.
 void Lanes::open_ahead() {
   const ssh::Chain* chain = owner_.lane_0();
-  if (chain == nullptr || failed_at_ms_ || !owner_.accepts()) return;
-  // Of the target's sessions: bulk of others through a hop before it is for them to make room beside.
+  if (--ahead_looks_left_ < 0) ahead_look_.stop();
+  if (!ahead_look_.active() || chain == nullptr || failed_at_ms_ || !owner_.anybody_may_come()) {
+    looks_in_the_way_ = 0;
+    return;
+  }
+  // Of the target's sessions: beside bulk of others through a hop before it they make room themselves.
   const auto carries_bulk = [](const ssh::VisitedSession& each) { return each.session->carries_bulk(); };
-  const bool bulk = std::ranges::any_of(sessions(), carries_bulk);
-  looks_with_bulk_ = bulk ? looks_with_bulk_ + 1 : 0;
   const std::vector<Lane> lanes = facts(*chain);
-  if (opens_ahead(lanes, kLimits, ask(*chain), looks_with_bulk_))
-    open(*chain, lanes, "a bulk stream goes on, and who comes next is not to wait");
+  const bool in_the_way = std::ranges::any_of(sessions(), carries_bulk) && choose_lane(lanes, kLimits, ask(*chain)).open;
+  looks_in_the_way_ = in_the_way ? looks_in_the_way_ + 1 : 0;
+  if (looks_in_the_way_ >= kAheadAfterLooks) open(*chain, lanes, "a bulk stream goes on, and who comes next is not to wait");
 }
 
 std::unique_ptr<ssh::Chain> Lanes::successor() {
@@ -284,6 +287,9 @@ void Lanes::close_idle() {
   const ssh::Chain* chain = owner_.lane_0();
   std::vector<Lane> lanes{chain != nullptr ? fact_of(*chain, 0) : Lane{}};
   for (const auto& lane : further_) lanes.push_back(lane->fact(now));
+  // It is idle from when nobody would take it next: a dump pauses, and so do jobs of which each opens a connection.
+  if (const auto next = quiet_lane(lanes, kLimits); next && *next > 0 && lanes[*next].channels == 0)
+    further_[*next - 1]->empty_since_ms = now;
   const std::vector<std::size_t> idle = lanes_to_close(lanes, kLimits);
   for (auto number = idle.rbegin(); number != idle.rend(); ++number) {
     const auto at = further_.begin() + static_cast<std::ptrdiff_t>(*number - 1);

@@ -25,8 +25,8 @@ class LaneOwner {
   virtual ~LaneOwner() = default;
   // The chain; null unless it is ready.
   virtual ssh::Chain* lane_0() = 0;
-  // Clients may still come.
-  virtual bool accepts() const = 0;
+  // Not only those for whom somebody holds the tunnel.
+  virtual bool anybody_may_come() const = 0;
   // Clients wait for the target's answer in this session, and may be moved.
   virtual bool awaited(const ssh::Session& session) const = 0;
   // They are to ask again.
@@ -65,7 +65,6 @@ class Lanes {
   ssh::LaneRoute free_route(const ssh::Chain& chain, ParallelFrom from, ssh::ChainObserver& observer) const;
   ssh::VisitedSession session_of(std::size_t lane) const;  // null unless ready
   std::vector<ssh::VisitedSession> sessions() const;
-  void look();
   void look_after_openings();
   void leave_stalled();
   void open_ahead();
@@ -83,9 +82,11 @@ class Lanes {
   bool out_of_patience_ = false;
   loop::Timer patience_;
   loop::Timer idle_look_;
-  loop::Timer look_;
-  int looks_left_ = 0;
-  int looks_with_bulk_ = 0;  // one after another, the last included
+  loop::Timer opening_look_;
+  int opening_looks_left_ = 0;
+  loop::Timer ahead_look_;
+  int ahead_looks_left_ = 0;
+  int looks_in_the_way_ = 0;  // one after another, the last included: at a bulk stream that leaves no quiet lane
 };
 
 }  // namespace tunneld::daemon

@@ -81,6 +81,9 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   void try_beside(const Tunnel& other);
   // Stops accepting, waits for clients `drain_ms` at most, then closes everything and tells the observer.
   void down(std::uint64_t drain_ms, ssh::AfterUse after);
+  // `up` has asked for it, so that anybody may come, for as long as nobody says `down`. Else it is there for those who hold it.
+  void keep(bool on) { kept_ = on; }
+  bool kept() const { return kept_; }
   // Closes everything now, without a word to the observer.
   void close() { close_all(); }
   // To the question about the host key with this fingerprint; any other is not meant.
@@ -125,7 +128,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   void forward_error(forward::LocalForward& forward, Error error) override;
 
   ssh::Chain* lane_0() override { return chain_ && chain_->ready() ? chain_.get() : nullptr; }
-  bool accepts() const override { return state_ != TunnelState::draining; }
+  bool anybody_may_come() const override { return kept_; }
   bool awaited(const ssh::Session& session) const override;
   void lane_stalls(const ssh::Session& session) override;
   bool lanes_changed() override;
@@ -154,6 +157,7 @@ class Tunnel : private ssh::ChainObserver, private forward::ForwardObserver, pri
   CallerSetting caller_;
   TunnelObserver& observer_;
   TunnelState state_ = TunnelState::down;
+  bool kept_ = false;
   std::chrono::system_clock::time_point since_;
   std::vector<std::unique_ptr<forward::LocalForward>> forwards_;
   std::unique_ptr<ssh::Chain> chain_;

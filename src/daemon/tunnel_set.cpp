@@ -70,7 +70,6 @@ Wanted TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSe
     entry.tunnel->close();
     replaced = std::move(entry.tunnel);
     its_waiters.swap(entry.waiters);
-    entry.kept = false;  // until the new one has come up
   }
   if (entry.tunnel) {
     if (!borrowed) entry.tunnel->set_caller(caller);
@@ -87,7 +86,7 @@ Wanted TunnelSet::want(Profile profile, Ports ports, Claim claim, const CallerSe
 
 bool TunnelSet::wanted_by_others(const Entry& entry) const {
   if (!entry.tunnel || entry.tunnel->state() == TunnelState::draining) return false;
-  return entry.kept || !entry.leases.empty() || !entry.waiters.empty();
+  return entry.tunnel->kept() || !entry.leases.empty() || !entry.waiters.empty();
 }
 
 Tunnel* TunnelSet::find(const std::string& name) {
@@ -102,7 +101,7 @@ std::vector<Tunnel*> TunnelSet::all() {
 }
 
 void TunnelSet::keep(const std::string& name) {
-  if (const auto found = entries_.find(name); found != entries_.end()) found->second.kept = true;
+  if (const auto found = entries_.find(name); found != entries_.end()) found->second.tunnel->keep(true);
 }
 
 void TunnelSet::lease(const std::string& name, std::uint64_t holder) {
@@ -131,7 +130,7 @@ void TunnelSet::drop_if_unwanted(const std::string& name, ssh::AfterUse after) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return;
   const Entry& entry = found->second;
-  if (entry.kept || !entry.leases.empty() || !entry.waiters.empty()) return;
+  if (entry.tunnel->kept() || !entry.leases.empty() || !entry.waiters.empty()) return;
   // It is going already, and takes the time that its clients were given.
   if (entry.tunnel->state() == TunnelState::draining) return;
   bring_down(*entry.tunnel, 0, after);
@@ -140,7 +139,7 @@ void TunnelSet::drop_if_unwanted(const std::string& name, ssh::AfterUse after) {
 void TunnelSet::take_down(const std::string& name, std::uint64_t drain_ms, TunnelObserver& waiter) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return;
-  found->second.kept = false;
+  found->second.tunnel->keep(false);
   found->second.leases.clear();
   found->second.waiters.push_back(&waiter);
   bring_down(*found->second.tunnel, drain_ms, ssh::AfterUse::close);

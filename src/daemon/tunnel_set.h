@@ -51,7 +51,6 @@ class TunnelSet : private TunnelObserver {
   struct Entry {
     std::unique_ptr<Tunnel> tunnel;
     Ports ports;  // asked for with --port
-    bool kept = false;
     std::set<std::uint64_t> leases;
     std::vector<TunnelObserver*> waiters;
   };

@@ -9,7 +9,7 @@ from ..traffic import BulkDownload, connect, round_trips_ms
 from .setting import hops_text, new_chain, new_lab, new_peers, new_tools, over_link
 
 # After the download's beginning. tunneld logs in once more for the first, and of its own accord beside a download that goes on
-# for 3 s.
+# for three or four seconds.
 WAITS = {"soon": 0.3, "5 s": 5.0}
 CHAINS = ((1, 0), (3, 0), (3, 50))  # hops, and the round trip of the first link in ms
 

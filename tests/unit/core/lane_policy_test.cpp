@@ -174,22 +174,12 @@ TEST(ChooseLane, OpensNoMoreThanTheMostThereMayBe) {
   EXPECT_EQ(choose_lane({bulk(1)}, one, kAsk), takes(0));
 }
 
-TEST(OpensAhead, WhereAStreamHasBeenBulkForThreeLooksAndEveryLaneCarriesBulk) {
-  EXPECT_FALSE(opens_ahead({bulk(1)}, kLimits, kAsk, 2));
-  EXPECT_TRUE(opens_ahead({bulk(1)}, kLimits, kAsk, 3));
-  EXPECT_TRUE(opens_ahead({bulk(1), bulk(1)}, kLimits, kMayNotWait, 4));
-}
-
-TEST(OpensAhead, NothingWhereTheNextConnectionFindsALaneOrOneIsOpening) {
-  EXPECT_FALSE(opens_ahead({bulk(1), quiet(0)}, kLimits, kAsk, 3));
-  EXPECT_FALSE(opens_ahead({bulk(1), quiet(kCrowded - 1)}, kLimits, kAsk, 3));
-  EXPECT_TRUE(opens_ahead({bulk(1), quiet(kCrowded)}, kLimits, kAsk, 3));
-  EXPECT_FALSE(opens_ahead({bulk(1), opening()}, kLimits, kAsk, 3));
-}
-
-TEST(OpensAhead, NothingWhereNoMoreMayBeOpened) {
-  EXPECT_FALSE(opens_ahead({bulk(1)}, kLimits, kMayNotOpen, 3));
-  EXPECT_FALSE(opens_ahead(std::vector<Lane>(kLimits.max_lanes, bulk(1)), kLimits, kAsk, 3));
+TEST(QuietLane, IsTheOneThatTheNextConnectionTakesUnlessThatIsCrowdedOrBusy) {
+  EXPECT_EQ(quiet_lane({quiet(0), idle(0)}, kLimits), 0U);
+  EXPECT_EQ(quiet_lane({bulk(1), quiet(kCrowded), idle(0)}, kLimits), 2U);
+  EXPECT_EQ(quiet_lane({bulk(1), quiet(kCrowded)}, kLimits), std::nullopt);
+  EXPECT_EQ(quiet_lane({stalled(0), opening()}, kLimits), std::nullopt);
+  EXPECT_EQ(quiet_lane({}, kLimits), std::nullopt);
 }
 
 TEST(MayOpenLane, NeverForALoginThatNeedsAPerson) {
