@@ -86,8 +86,8 @@ def paced(_: targets.Target, connection: socket.socket, seconds: float = float("
         time.sleep(1 / 16)
 
 
-def answer_of_a_second(target: targets.Target, connection: socket.socket) -> None:
-    paced(target, connection, 1)
+def answer_of_two_seconds(target: targets.Target, connection: socket.socket) -> None:
+    paced(target, connection, 2)
     connection.recv(1)
 
 
@@ -501,9 +501,9 @@ def test_beside_a_bulk_stream_that_goes_on_a_lane_stands_before_anybody_asks(lab
         assert lanes(tunnel) == logins(*hops) == [2] * length, "one is enough"
 
 
-def test_an_answer_of_a_second_opens_no_lane(lab: Lab) -> None:
+def test_an_answer_of_two_seconds_opens_no_lane(lab: Lab) -> None:
     hops = lab.chain(2)
-    tunnel = lab.profile("demo", hops, {"answer": lab.target(answer_of_a_second)})
+    tunnel = lab.profile("demo", hops, {"answer": lab.target(answer_of_two_seconds)})
     tunnel.up()
     with BulkStream(tunnel, "answer", MB):
         time.sleep(AHEAD_SECONDS + 1)
