@@ -8,14 +8,15 @@ from .hot import hot
 from .idle import idle
 from .many import many
 from .mixed import mixed
-from .queries import answers, churn, latency, pooled_churn
+from .queries import answers, churn, latency_1_client, latency_16_clients, pooled_churn
 from .throughput import throughput
 from .wan import wan_20ms, wan_100ms
 from .work_conserving import work_conserving
 
 PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "throughput": throughput,
-    "latency": latency,
+    "latency-1-client": latency_1_client,
+    "latency-16-clients": latency_16_clients,
     "work-conserving": work_conserving,
     "churn": churn,
     "pooled-churn": pooled_churn,

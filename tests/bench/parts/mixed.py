@@ -9,8 +9,11 @@ from ..traffic import BulkDownload, connect, round_trips_ms
 from .setting import MB, hops_text, new_chain, new_lab, new_peers, new_tools
 
 START_SECONDS = 0.2
-ALONE_SECONDS = 0.5
-ECHO_SECONDS = 1.0
+ALONE_SECONDS = 0.4
+ECHO_SECONDS = 0.8
+PACED_SECONDS = 0.4
+# What a tool with a fast echo would else take from its own bulk stream by being asked more often.
+PACE = 100  # a second
 WANTED_P99 = {1: "<= 0.25", 3: "<= 0.2"}
 
 
@@ -29,12 +32,18 @@ def _echo_beside_bulk(tool: Tool) -> dict[str, float]:
             before, begun = bulk.bytes(), time.monotonic()
             taken = round_trips_ms(sock, 100_000, ECHO_SECONDS)
             beside = (bulk.bytes() - before) / MB / (time.monotonic() - begun)
+            before, begun = bulk.bytes(), time.monotonic()
+            for turn in range(round(PACE * PACED_SECONDS)):
+                time.sleep(max(0.0, begun + turn / PACE - time.monotonic()))
+                round_trips_ms(sock, 1, 5)
+            beside_paced = (bulk.bytes() - before) / MB / (time.monotonic() - begun)
     return {
         "echo p50 ms": percentile(taken, 50),
         "echo p99 ms": percentile(taken, 99),
         "bulk alone MB/s": alone,
         "bulk beside the echo MB/s": beside,
-        "bulk kept": beside / alone,
+        "bulk beside the echo as against alone": beside / alone,
+        f"bulk beside {PACE} echoes a second as against alone": beside_paced / alone,
     }
 
 
@@ -54,9 +63,8 @@ def mixed() -> Generator[Row, None, None]:
 
 
 def _row(figure: str, hops: int, medians: dict[str, float]) -> Row:
-    if figure == "bulk kept":
-        text = f"bulk beside the echo as against alone, {hops_text(hops)}"
-        return Row("mixed", text, "times", medians, ">= 0.8", "figure")
+    if figure.endswith("as against alone"):
+        return Row("mixed", f"{figure}, {hops_text(hops)}", "times", medians, ">= 0.8", "figure")
     name, _, unit = figure.rpartition(" ")
     wanted = WANTED_P99[hops] if figure == "echo p99 ms" else ""
     return Row("mixed", f"{name}, {hops_text(hops)}", unit, medians, wanted)

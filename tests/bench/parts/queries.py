@@ -10,18 +10,19 @@ from support.pgbouncer import PgBouncer
 from support.postgres import Postgres, client_environment, psql
 
 from ..measure import Row, Taken, add_turns, medians_of, take_turns
-from ..tools import DropbearClient, Tool
-from .setting import hops_text, new_chain, new_lab, new_tools
+from ..tools import DropbearClient, OpensshDefault, Tool
+from .setting import MakeTool, hops_text, new_chain, new_lab, new_tools
 
 PGBENCH = "/usr/bin/pgbench"
 PG_DUMP = "/usr/bin/pg_dump"
 # How long one measurement takes with ssh, as far as a first one tells, that does not count. A new server process is slow
 # with its first hundreds of queries, with any tool: where a bound is near there are more of them.
-SECONDS = 0.3
+SECONDS, MORE_SECONDS = 0.3, 0.7
 # A session is faster or slower than the next by a sixth for as long as it stands, with any tool.
 SESSIONS, TURNS = 3, 2
-LATENCY_SECONDS = {(16, 2): 1.0, (16, 3): 1.0}  # by clients and hops
-WARM_UP = {"latency": {1: 200, 16: 60}, "churn": {1: 3, 4: 3}, "pooled-churn": {1: 20, 4: 5}}  # queries, by clients
+# Queries, by clients.
+LATENCY_WARM_UP = {1: 200, 16: 60}
+WARM_UP = {"churn": {1: 3, 4: 3}, "pooled-churn": {1: 20, 4: 5}}
 ALL_HOPS = (1, 2, 3)
 LATENCY_WANTED = {(1, 2): ">= 1.2", (1, 3): ">= 1.2", (16, 2): ">= 1.4", (16, 3): ">= 1.4"}
 # Of a hundredth of the table: a new server process would else be measured while it maps the rest, page by page.
@@ -50,10 +51,13 @@ def _pgbench(tool: Tool, clients: int, queries: int, *options: str) -> dict[str,
     return {"tps": float(found[1])}
 
 
-def _over_hops(hops: int, server: Postgres | PgBouncer, stack: ExitStack) -> list[Tool]:
+def _over_hops(
+    hops: int, server: Postgres | PgBouncer, stack: ExitStack, more: Sequence[MakeTool] = ()
+) -> list[Tool]:
     lab = new_lab(stack)
     forwards = {"postgres": f"127.0.0.1:{server.port}"}
-    return new_tools(stack, lab, new_chain(lab, hops), forwards, [DropbearClient] if hops == 1 else [])
+    more = [*more, DropbearClient] if hops == 1 else more
+    return new_tools(stack, lab, new_chain(lab, hops), forwards, more)
 
 
 def _queries(
@@ -62,18 +66,19 @@ def _queries(
     wanted: dict[tuple[int, int], str],
     warm_up: dict[int, int],
     *options: str,
-    seconds: dict[tuple[int, int], float] = {},
+    more: Sequence[MakeTool] = (),
     all_hops: Sequence[int] = ALL_HOPS,
 ) -> Generator[Row, None, None]:
-    """`wanted` and `seconds`: by clients and hops."""
+    """`wanted`: by clients and hops."""
     for hops in all_hops:
         taken: dict[int, Taken] = {clients: {} for clients in warm_up}
         for _ in range(SESSIONS):
             with ExitStack() as stack:
-                *tools, direct = _over_hops(hops, server, stack)
+                *tools, direct = _over_hops(hops, server, stack, more)
                 for clients, fewest in warm_up.items():
                     rates = {tool.name: _pgbench(tool, clients, fewest, *options)["tps"] for tool in tools}
-                    queries = max(fewest, round(rates["ssh"] * seconds.get((clients, hops), SECONDS) / clients))
+                    seconds = MORE_SECONDS if wanted is LATENCY_WANTED and (clients, hops) in wanted else SECONDS
+                    queries = max(fewest, round(rates["ssh"] * seconds / clients))
                     run = lambda tool: _pgbench(tool, clients, queries, *options)
                     add_turns(taken[clients], tools, run, TURNS)
                     add_turns(taken[clients], [direct], run, 1)
@@ -84,15 +89,21 @@ def _queries(
 
 
 def latency(
-    part: str = "latency", warm_up: dict[int, int] = WARM_UP["latency"], all_hops: Sequence[int] = ALL_HOPS
+    part: str, clients: int, more: Sequence[MakeTool] = (), all_hops: Sequence[int] = ALL_HOPS
 ) -> Generator[Row, None, None]:
     with ExitStack() as stack:
         server = new_lab(stack).postgres()
         _fill(server)
-        options = ("-S", *SCALE)
-        yield from _queries(
-            part, server, LATENCY_WANTED, warm_up, *options, seconds=LATENCY_SECONDS, all_hops=all_hops
-        )
+        warm_up = {clients: LATENCY_WARM_UP[clients]}
+        yield from _queries(part, server, LATENCY_WANTED, warm_up, "-S", *SCALE, more=more, all_hops=all_hops)
+
+
+def latency_1_client() -> Generator[Row, None, None]:
+    yield from latency("latency-1-client", 1, [OpensshDefault])
+
+
+def latency_16_clients() -> Generator[Row, None, None]:
+    yield from latency("latency-16-clients", 16, [OpensshDefault])
 
 
 def churn() -> Generator[Row, None, None]:

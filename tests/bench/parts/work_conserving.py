@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Generator, Iterator
 
 from ..measure import Row, Unavailable
-from .queries import WARM_UP, latency
+from .queries import latency
 from .throughput import throughput
 
 PART = "work-conserving"
@@ -34,4 +34,4 @@ def _round_robin() -> Iterator[None]:
 def work_conserving() -> Generator[Row, None, None]:
     with _round_robin():
         yield from throughput(PART, ["down"])
-        yield from latency(PART, {CLIENTS: WARM_UP["latency"][CLIENTS]}, (2, 3))
+        yield from latency(PART, CLIENTS, all_hops=(2, 3))
