@@ -209,14 +209,14 @@ void Lanes::leave_stalled() {
 // Not where one could not be opened, or was lost, and none has been since: the server may count it against the user.
 void Lanes::open_ahead() {
   const ssh::Chain* chain = owner_.lane_0();
-  if (--ahead_looks_left_ < 0) ahead_look_.stop();
-  if (!ahead_look_.active() || chain == nullptr || failed_at_ms_ || !owner_.anybody_may_come()) {
+  const std::vector<Lane> lanes = chain != nullptr ? facts(*chain) : std::vector<Lane>();
+  const bool in_use = std::ranges::any_of(lanes, [](const Lane& lane) { return lane.channels > 0; });
+  if (--ahead_looks_left_ < 0 || !in_use || failed_at_ms_ || !owner_.anybody_may_come()) {
     looks_in_the_way_ = 0;
-    return;
+    return ahead_look_.stop();
   }
   // Of the target's sessions: beside bulk of others through a hop before it they make room themselves.
   const auto carries_bulk = [](const ssh::VisitedSession& each) { return each.session->carries_bulk(); };
-  const std::vector<Lane> lanes = facts(*chain);
   const bool in_the_way = std::ranges::any_of(sessions(), carries_bulk) && choose_lane(lanes, kLimits, ask(*chain)).open;
   looks_in_the_way_ = in_the_way ? looks_in_the_way_ + 1 : 0;
   if (looks_in_the_way_ >= kAheadAfterLooks) open(*chain, lanes, "a bulk stream goes on, and who comes next is not to wait");

@@ -17,7 +17,7 @@ PGBENCH = "/usr/bin/pgbench"
 PG_DUMP = "/usr/bin/pg_dump"
 # How long one measurement takes with ssh, as far as a first one tells, that does not count. A new server process is slow
 # with its first hundreds of queries, with any tool: where a bound is near there are more of them.
-SECONDS, MORE_SECONDS = 0.3, 0.7
+SECONDS = 0.3
 # A session is faster or slower than the next by a sixth for as long as it stands, with any tool.
 SESSIONS, TURNS = 3, 2
 # Queries, by clients.
@@ -27,6 +27,7 @@ ALL_HOPS = (1, 2, 3)
 LATENCY_WANTED = {(1, 2): ">= 1.2", (1, 3): ">= 1.2", (16, 2): ">= 1.4", (16, 3): ">= 1.4"}
 # Of a hundredth of the table: a new server process would else be measured while it maps the rest, page by page.
 SCALE = ("-D", "scale=0.01")
+LATENCY_SECONDS = dict.fromkeys(LATENCY_WANTED, 0.7)
 CHURN_WANTED = {(clients, hops): bound for hops in ALL_HOPS for clients, bound in ((1, ">= 0.9"), (4, ">= 4"))}
 ANSWER_BYTES = (50_000, 200_000)
 ANSWERS = 10
@@ -66,10 +67,11 @@ def _queries(
     wanted: dict[tuple[int, int], str],
     warm_up: dict[int, int],
     *options: str,
+    seconds: dict[tuple[int, int], float] = {},
     more: Sequence[MakeTool] = (),
     all_hops: Sequence[int] = ALL_HOPS,
 ) -> Generator[Row, None, None]:
-    """`wanted`: by clients and hops."""
+    """`wanted` and `seconds`: by clients and hops."""
     for hops in all_hops:
         taken: dict[int, Taken] = {clients: {} for clients in warm_up}
         for _ in range(SESSIONS):
@@ -77,8 +79,7 @@ def _queries(
                 *tools, direct = _over_hops(hops, server, stack, more)
                 for clients, fewest in warm_up.items():
                     rates = {tool.name: _pgbench(tool, clients, fewest, *options)["tps"] for tool in tools}
-                    seconds = MORE_SECONDS if wanted is LATENCY_WANTED and (clients, hops) in wanted else SECONDS
-                    queries = max(fewest, round(rates["ssh"] * seconds / clients))
+                    queries = max(fewest, round(rates["ssh"] * seconds.get((clients, hops), SECONDS) / clients))
                     run = lambda tool: _pgbench(tool, clients, queries, *options)
                     add_turns(taken[clients], tools, run, TURNS)
                     add_turns(taken[clients], [direct], run, 1)
@@ -95,7 +96,10 @@ def latency(
         server = new_lab(stack).postgres()
         _fill(server)
         warm_up = {clients: LATENCY_WARM_UP[clients]}
-        yield from _queries(part, server, LATENCY_WANTED, warm_up, "-S", *SCALE, more=more, all_hops=all_hops)
+        options = ("-S", *SCALE)
+        yield from _queries(
+            part, server, LATENCY_WANTED, warm_up, *options, seconds=LATENCY_SECONDS, more=more, all_hops=all_hops
+        )
 
 
 def latency_1_client() -> Generator[Row, None, None]:
