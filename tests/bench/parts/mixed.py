@@ -12,7 +12,7 @@ START_SECONDS = 0.2
 ALONE_SECONDS = 0.4
 ECHO_SECONDS = 0.8
 PACED_SECONDS = 0.4
-# What a tool with a fast echo would else take from its own bulk stream by being asked more often.
+# The same for all tools: an echo without pause takes the more from a bulk stream the faster it is.
 PACE = 100  # a second
 WANTED_P99 = {1: "<= 0.25", 3: "<= 0.2"}
 
