@@ -130,6 +130,7 @@ ssh::VisitedSession Lanes::choose() {
   ssh::Chain* chain = owner_.lane_0();
   if (chain == nullptr) return {};
   const std::vector<Lane> lanes = facts(*chain);
+  if (quiet_lane(lanes, kLimits)) looks_in_the_way_ = 0;  // short streams one after another are none that goes on
   const LaneChoice choice = choose_lane(lanes, kLimits, ask(*chain));
   if (choice.open) open(*chain, lanes, why_another(lanes));
   if (!choice.lane) {
