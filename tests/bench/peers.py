@@ -106,11 +106,11 @@ def _serve_echo(listener: socket.socket) -> None:
 
 
 class Peer:
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, host: str) -> None:
         listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((host, 0))
         listener.listen(4096)
-        self.address = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.address = f"{host}:{listener.getsockname()[1]}"
         serve = {"echo": _serve_echo, "source": _serve_sources, "sink": _serve_sinks}[kind]
         self._process = multiprocessing.Process(target=lambda: (in_child(), serve(listener)), daemon=True)
         self._process.start()

@@ -8,13 +8,14 @@ from support.lab import Lab
 from support.openssh_client import CIPHER, OpensshClient
 from support.proc import pss_bytes
 from support.process import descendants_of
-from support.sshd import SshServer
+from support.sshd import LOOPBACK, SshServer
 
 TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
 class Tool(Protocol):
     name: str
+    host: str  # where its ports are
     ports: dict[str, int]
 
     def pids(self) -> set[int]: ...
@@ -26,7 +27,8 @@ class Direct:
 
     name = "direct"
 
-    def __init__(self, forwards: dict[str, str]) -> None:
+    def __init__(self, forwards: dict[str, str], host: str = LOOPBACK) -> None:
+        self.host = host
         self.ports = {forward: int(address.rpartition(":")[2]) for forward, address in forwards.items()}
 
     def pids(self) -> set[int]:
@@ -38,6 +40,7 @@ class Direct:
 
 class Tunneld:
     name = "tunneld"
+    host = LOOPBACK
 
     def __init__(self, lab: Lab, hops: Sequence[SshServer], forwards: dict[str, str]) -> None:
         self.lab = lab
@@ -62,6 +65,8 @@ def openssh_client(
 
 class Client:
     """A client that is a process, with helpers of its own."""
+
+    host = LOOPBACK
 
     def __init__(self, client: OpensshClient | Dbclient) -> None:
         self.client = client

@@ -13,7 +13,7 @@ IN_FLIGHT = 64  # connections opened at the same time; ssh's listener has a queu
 
 
 def connect(tool: Tool, forward: str) -> socket.socket:
-    sock = socket.create_connection(("127.0.0.1", tool.ports[forward]), timeout=60)
+    sock = socket.create_connection((tool.host, tool.ports[forward]), timeout=60)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 

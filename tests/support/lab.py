@@ -16,7 +16,7 @@ from .pgbouncer import PgBouncer
 from .postgres import Postgres
 from .process import Server
 from .scale import patience
-from .sshd import Sshd, SshServer
+from .sshd import LOOPBACK, Sshd, SshServer
 from .targets import Handler, Target
 from .tunneld import Outcome, Tunneld
 from .wait import wait_until
@@ -119,8 +119,9 @@ class Lab:
         options: Sequence[str] = (),
         start: bool = True,
         host_key_types: tuple[str, ...] = ("ed25519",),
+        address: str = LOOPBACK,
     ) -> Sshd:
-        server = Sshd(self.folder / name, name, list(options), host_key_types)
+        server = Sshd(self.folder / name, name, list(options), host_key_types, address)
         self._add_host(server, start)
         return server
 
@@ -134,8 +135,10 @@ class Lab:
         self._add_host(server, True)
         return server
 
-    def chain(self, length: int, options: Sequence[str] = ()) -> list[Sshd]:
-        return [self.sshd(f"hop{number}", options) for number in range(1, length + 1)]
+    def chain(self, length: int, options: Sequence[str] = (), address: str = LOOPBACK) -> list[Sshd]:
+        """`address`: where the first is reached."""
+        first = self.sshd("hop1", options, address=address)
+        return [first] + [self.sshd(f"hop{number}", options) for number in range(2, length + 1)]
 
     def postgres(self) -> Postgres:
         server = Postgres(self.folder / "postgres")

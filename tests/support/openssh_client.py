@@ -43,7 +43,7 @@ class OpensshClient(Server):
         for number, (hop, key) in enumerate(zip(self.hops, self.keys)):
             lines += [
                 f"Host {hop.name}",
-                "HostName 127.0.0.1",
+                f"HostName {hop.address}",
                 f"HostKeyAlias {hop.name}",
                 f"Port {self.first_port if number == 0 else hop.port}",
                 f"IdentityFile {key.path}",

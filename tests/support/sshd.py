@@ -9,12 +9,14 @@ from .process import Server, children_of, kill_tree
 
 SSHD = "/usr/sbin/sshd"
 PRIVSEP_FOLDER = Path("/run/sshd")  # sshd insists on it when root starts it
+LOOPBACK = "127.0.0.1"
 USER = pwd.getpwuid(os.getuid()).pw_name
 
 
 class SshServer(Server):
     """What a profile needs to know of any SSH server of the lab."""
 
+    address = LOOPBACK
     port: int
     host_keys: list[Key]
     authorized_keys: Path
@@ -30,7 +32,7 @@ class SshServer(Server):
     def host(self, key: Key | None = None, **more: object) -> dict[str, object]:
         """An entry of a profile's `hosts:` that reaches this server: its own key, its host keys pinned."""
         entry: dict[str, object] = {
-            "hostname": "127.0.0.1",
+            "hostname": self.address,
             "port": self.port,
             "user": USER,
             "host_keys": [host_key.fingerprint for host_key in self.host_keys],
@@ -42,7 +44,7 @@ class SshServer(Server):
 
     def known_hosts_line(self, index: int = 0, name: str | None = None) -> str:
         kind, blob = self.host_keys[index].public_line.split()[:2]
-        return f"{name or f'[127.0.0.1]:{self.port}'} {kind} {blob}\n"
+        return f"{name or f'[{self.address}]:{self.port}'} {kind} {blob}\n"
 
 
 class Sshd(SshServer):
@@ -52,10 +54,12 @@ class Sshd(SshServer):
         name: str = "sshd",
         options: list[str] | None = None,
         host_key_types: tuple[str, ...] = ("ed25519",),
+        address: str = LOOPBACK,
     ) -> None:
         """`options`: lines of sshd_config; they come first, and sshd takes the first of each keyword."""
         super().__init__(folder, name)
-        self.port = free_port()
+        self.address = address
+        self.port = free_port(address)
         self.options = list(options or [])
         self.host_keys = [make_key(folder, f"host_{kind}", kind) for kind in host_key_types]
         self.authorized_keys = folder / "authorized_keys"
@@ -63,7 +67,7 @@ class Sshd(SshServer):
 
     def write_config(self) -> None:
         lines = self.options + [
-            f"ListenAddress 127.0.0.1:{self.port}",
+            f"ListenAddress {self.address}:{self.port}",
             *(f"HostKey {key.path}" for key in self.host_keys),
             f"AuthorizedKeysFile {self.authorized_keys}",
             "PidFile none",

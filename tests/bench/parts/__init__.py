@@ -10,7 +10,7 @@ from .many import many
 from .mixed import mixed
 from .queries import answers, churn, latency_1_client, latency_16_clients, pooled_churn
 from .throughput import throughput
-from .wan import wan_20ms, wan_100ms
+from .wan import wan_20ms, wan_100ms, wan_tcp, wan_tcp_buffers
 from .work_conserving import work_conserving
 
 PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
@@ -23,6 +23,8 @@ PARTS: dict[str, Callable[[], Generator[Row, None, None]]] = {
     "answers": answers,
     "wan-20ms": wan_20ms,
     "wan-100ms": wan_100ms,
+    "wan-tcp": wan_tcp,
+    "wan-tcp-buffers": wan_tcp_buffers,
     "idle": idle,
     "mixed": mixed,
     "beside-bulk": beside_bulk,

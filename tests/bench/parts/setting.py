@@ -3,7 +3,7 @@ from contextlib import ExitStack
 from typing import Callable, Sequence
 
 from support.lab import Lab
-from support.sshd import SshServer
+from support.sshd import LOOPBACK, SshServer
 
 from ..peers import Peer
 from ..tools import Direct, Openssh, Tool, Tunneld
@@ -22,20 +22,20 @@ def new_lab(stack: ExitStack) -> Lab:
     return lab
 
 
-def new_peer(stack: ExitStack, kind: str) -> Peer:
-    peer = Peer(kind)
+def new_peer(stack: ExitStack, kind: str, host: str = LOOPBACK) -> Peer:
+    peer = Peer(kind, host)
     stack.callback(peer.stop)
     return peer
 
 
-def new_peers(stack: ExitStack, *kinds: str) -> dict[str, str]:
+def new_peers(stack: ExitStack, *kinds: str, host: str = LOOPBACK) -> dict[str, str]:
     """As forwards: the kind's name to its address."""
-    return {kind: new_peer(stack, kind).address for kind in kinds}
+    return {kind: new_peer(stack, kind, host).address for kind in kinds}
 
 
-def new_chain(lab: Lab, hops: int, rtt_ms: float = 0) -> list[SshServer]:
-    """`rtt_ms`: of the link to the first hop."""
-    chain: list[SshServer] = list(lab.chain(hops, SERVER_OPTIONS))
+def new_chain(lab: Lab, hops: int, rtt_ms: float = 0, address: str = LOOPBACK) -> list[SshServer]:
+    """`rtt_ms`: of a link to the first hop, made by a relay; `address`: where that is."""
+    chain: list[SshServer] = list(lab.chain(hops, SERVER_OPTIONS, address))
     if rtt_ms:
         lab.relay_before(chain[0], queue_chunks=LINK_CHUNKS).delay(rtt_ms / 2000)
     return chain
