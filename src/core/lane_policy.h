@@ -85,10 +85,9 @@ struct LaneChoice {
 //   outside, until that is lost; when another is ready, the driver takes it there.
 LaneChoice choose_lane(const std::vector<Lane>& lanes, const LaneLimits& limits, const LaneAsk& ask);
 
-// Although nobody asks for it one lane more is opened where choose_lane() would, for a client's bulk, at so many looks one
-// after another: what is over within two seconds opens none (its channel is bulk for one more).
-inline constexpr std::uint64_t kAheadLookMs = 1'000;
-inline constexpr int kAheadAfterLooks = 4;
+// Although nobody asks for it one lane more is opened where choose_lane() would, once one of the sessions carries clients' bulk
+// for so long without a break: what is over within two seconds opens none (its channel is bulk for one more).
+inline constexpr std::uint64_t kAheadAfterMs = 3'000;
 
 // The lane that the next connection takes, if it is quiet and uncrowded.
 std::optional<std::size_t> quiet_lane(const std::vector<Lane>& lanes, const LaneLimits& limits);

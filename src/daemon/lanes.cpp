@@ -21,6 +21,7 @@ constexpr std::uint64_t kOpeningLookMs = 1'000;
 constexpr int kOpeningLooks = 12;
 // How often after the last client has come it is looked at whether one moves bulk: a dump begins soon. Beside one that begins
 // later the next client has to wait for its lane.
+constexpr std::uint64_t kAheadLookMs = 1'000;
 constexpr int kAheadLooks = 12;
 
 Lane fact_of(const ssh::Chain& chain, std::uint64_t idle_ms) {
@@ -130,7 +131,6 @@ ssh::VisitedSession Lanes::choose() {
   ssh::Chain* chain = owner_.lane_0();
   if (chain == nullptr) return {};
   const std::vector<Lane> lanes = facts(*chain);
-  if (quiet_lane(lanes, kLimits)) looks_in_the_way_ = 0;  // short streams one after another are none that goes on
   const LaneChoice choice = choose_lane(lanes, kLimits, ask(*chain));
   if (choice.open) open(*chain, lanes, why_another(lanes));
   if (!choice.lane) {
@@ -212,15 +212,11 @@ void Lanes::open_ahead() {
   const ssh::Chain* chain = owner_.lane_0();
   const std::vector<Lane> lanes = chain != nullptr ? facts(*chain) : std::vector<Lane>();
   const bool in_use = std::ranges::any_of(lanes, [](const Lane& lane) { return lane.channels > 0; });
-  if (--ahead_looks_left_ < 0 || !in_use || failed_at_ms_ || !owner_.anybody_may_come()) {
-    looks_in_the_way_ = 0;
-    return ahead_look_.stop();
-  }
+  if (--ahead_looks_left_ < 0 || !in_use || failed_at_ms_ || !owner_.anybody_may_come()) return ahead_look_.stop();
   // Of the target's sessions: beside bulk of others through a hop before it they make room themselves.
-  const auto carries_bulk = [](const ssh::VisitedSession& each) { return each.session->carries_bulk(); };
-  const bool in_the_way = std::ranges::any_of(sessions(), carries_bulk) && choose_lane(lanes, kLimits, ask(*chain)).open;
-  looks_in_the_way_ = in_the_way ? looks_in_the_way_ + 1 : 0;
-  if (looks_in_the_way_ >= kAheadAfterLooks) open(*chain, lanes, "a bulk stream goes on, and who comes next is not to wait");
+  const auto goes_on = [](const ssh::VisitedSession& each) { return each.session->bulk_ms() >= kAheadAfterMs; };
+  if (std::ranges::any_of(sessions(), goes_on) && choose_lane(lanes, kLimits, ask(*chain)).open)
+    open(*chain, lanes, "a bulk stream goes on, and who comes next is not to wait");
 }
 
 std::unique_ptr<ssh::Chain> Lanes::successor() {

@@ -86,7 +86,6 @@ class Lanes {
   int opening_looks_left_ = 0;
   loop::Timer ahead_look_;
   int ahead_looks_left_ = 0;
-  int looks_in_the_way_ = 0;  // one after another, the last included: at a bulk stream that leaves no quiet lane
 };
 
 }  // namespace tunneld::daemon

@@ -191,6 +191,7 @@ void Session::nudge() {
 void Session::note_bulk_until(std::uint64_t at_ms) {
   const bool said_just_now = at_ms != 0 && at_ms < bulk_until_ms_ + kBulkSpanMs / 8;
   if (phase_ != Phase::ready || said_just_now) return;
+  if (!carries_bulk()) bulk_since_ms_ = loop_.now_ms();
   bulk_until_ms_ = at_ms;
   core_->transport->note_bulk_until(at_ms);
 }

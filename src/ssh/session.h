@@ -103,6 +103,7 @@ class Session {
   std::size_t channel_count() const { return channels_.size() - released_count_; }
   // One of its channels, or of those of a session inside, is a bulk stream (core/bulk_meter.h).
   bool carries_bulk() const { return loop_.now_ms() < bulk_until_ms_; }
+  std::uint64_t bulk_ms() const { return carries_bulk() ? loop_.now_ms() - bulk_since_ms_ : 0; }  // so long without a break
   void note_bulk_until(std::uint64_t at_ms);  // 0: no more
   // What has just come was for a session inside, which takes care of the acknowledgements itself.
   void leave_nudge_to_inner() { inner_nudges_ = true; }
@@ -190,6 +191,7 @@ class Session {
   std::uint64_t ping_packets_ = 0;
   std::uint64_t ping_sent_us_ = 0;
   std::uint64_t shortest_rtt_us_ = 0;  // 0: none yet
+  std::uint64_t bulk_since_ms_ = 0;
   std::uint64_t bulk_until_ms_ = 0;
   bool inner_nudges_ = false;
   NudgePolicy nudge_policy_;

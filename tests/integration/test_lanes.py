@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Sequence
 
 import pytest
@@ -78,11 +79,14 @@ class BulkStream:
             self.end = "reset"
 
 
-def paced(_: targets.Target, connection: socket.socket, seconds: float = float("inf")) -> None:
+def paced(
+    _: targets.Target, connection: socket.socket, seconds: float = float("inf"), pause: threading.Event | None = None
+) -> None:
     """4 MB/s: bulk, and little work for those who run beside."""
     watch = Stopwatch()
     while watch.seconds < seconds:
-        connection.sendall(bytes(MIB // 4))
+        if pause is None or not pause.is_set():
+            connection.sendall(bytes(MIB // 4))
         time.sleep(1 / 16)
 
 
@@ -510,6 +514,18 @@ def test_an_answer_of_two_seconds_opens_no_lane(lab: Lab) -> None:
         assert lanes(tunnel) == logins(*hops) == [1, 1]
 
 
+def test_answers_one_after_another_open_no_lane(lab: Lab) -> None:
+    hops = lab.chain(2)
+    tunnel = lab.profile("demo", hops, {"answer": lab.target(answer_of_two_seconds)})
+    tunnel.up()
+    watch = Stopwatch()
+    while watch.seconds < AHEAD_SECONDS + 2:
+        with BulkStream(tunnel, "answer", MB):
+            time.sleep(1)
+        wait_until(lambda: tunnel.status()["forwards"][0]["connections"] == 0, 5, "the daemon has seen its end")
+    assert lanes(tunnel) == logins(*hops) == [1, 1]
+
+
 @pytest.mark.limit(90)
 def test_where_a_lane_was_refused_none_is_tried_that_nobody_asks_for(lab: Lab) -> None:
     server = lab.sshd()
@@ -544,11 +560,12 @@ def test_where_nobody_else_may_come_no_lane_is_opened_ahead(lab: Lab, how: str) 
     assert " opens: " not in lab.tunneld.log()
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(130)
 def test_a_lane_that_nobody_uses_is_closed_after_a_minute_unless_the_next_client_would_need_it(lab: Lab) -> None:
     hops = lab.chain(2)
     tunnel = profile(lab, hops)
-    dump = lab.profile("dump", [lab.sshd("other")], {"paced": lab.target(paced)})
+    pause = threading.Event()
+    dump = lab.profile("dump", [lab.sshd("other")], {"paced": lab.target(partial(paced, pause=pause))})
     dump.up()
     before = tunnel.sessions()
     with talking_client(tunnel, "echo") as staying, BulkStream(dump, "paced", MB):
@@ -562,6 +579,9 @@ def test_a_lane_that_nobody_uses_is_closed_after_a_minute_unless_the_next_client
         assert lanes(tunnel) == [1, 1] and tunnel.sessions() == before
         assert_talks(staying)
         assert lanes(dump) == [2]
+        pause.set()
+        time.sleep(LOOK_SECONDS + 3)
+        assert lanes(dump) == [2], "its minute begins when the dump pauses"
     assert "-> lost" not in lab.tunneld.log()
 
 
