@@ -29,7 +29,7 @@ class _Link:
 
 
 SHORT, LONG = _Link(20, 25, 48 * MB), _Link(100, 7, 5 * MB)
-LONG_TCP = _Link(100, 7, 8 * MB)
+LONG_TCP = _Link(100, 8, 6 * MB)
 USUAL_BUFFER, LARGE_BUFFER = 4 << 20, 64 << 20  # bytes; the first is what Linux has if nobody has changed it
 
 Measure = Callable[[Tool, _Link], dict[str, float]]
