@@ -146,8 +146,9 @@ void ChannelTransport::note_bulk_until(std::uint64_t at_ms) {
 }
 
 bool ChannelTransport::writable() const {
-  // Once the channel is gone sending fails, which libssh has to find out.
-  if (lent_ || channel_ == nullptr) return true;
+  // Once the channel is gone sending fails, which libssh has to find out; once the server has closed it, that there is an end to
+  // be read: before its own first byte libssh only waits until it can send.
+  if (lent_ || channel_ == nullptr || channel_->remote_closed()) return true;
   return opened_ && pending_.empty() && channel_->writable_bytes() > 0;
 }
 

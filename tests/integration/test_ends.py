@@ -9,7 +9,7 @@ from typing import Callable
 
 import pytest
 from support import targets
-from support.asyncssh_server import GREETING, LAST_WORDS_AFTER_SECONDS
+from support.asyncssh_server import ANSWER_AFTER_SECONDS, GREETING
 from support.lab import Lab, Tunnel
 from support.process import send_signal
 from support.scale import MB, patience, scaled
@@ -52,11 +52,11 @@ def test_a_client_that_was_greeted_as_the_session_ended_is_not_greeted_again(lab
     with tunnel.connect() as client:
         wait_until(lambda: tunnel.status()["forwards"][0]["connections"] == 1, 5, "its channel is asked for")
         send_signal(pid, signal.SIGSTOP)
-        time.sleep(LAST_WORDS_AFTER_SECONDS + 0.3)
+        time.sleep(ANSWER_AFTER_SECONDS + 0.3)
         send_signal(pid, signal.SIGCONT)
         received = b""
         with contextlib.suppress(ConnectionResetError):
-            client.settimeout(patience(2 * LAST_WORDS_AFTER_SECONDS + 1))
+            client.settimeout(patience(2 * ANSWER_AFTER_SECONDS + 1))
             while more := client.recv(1000):
                 received += more
         assert received in (b"", GREETING)

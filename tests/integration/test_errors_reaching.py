@@ -1,16 +1,20 @@
 """Hops that cannot be reached: the exit code, the words, the hop; and what is mended works at once."""
+import signal
 import socket
+import time
 
 import pytest
 from support import targets
+from support.asyncssh_server import ANSWER_AFTER_SECONDS
 from support.expect import assert_error, assert_works_after_mending
 from support.lab import Lab, Tunnel
 from support.ports import free_port
+from support.process import send_signal
 from support.scale import patience
 from support.sshd import SshServer
 from support.stream import ends_with
 from support.transfers import assert_echoes
-from support.wait import wait_until
+from support.wait import Stopwatch, wait_until
 
 UNREACHABLE = 9
 TIMED_OUT = 124
@@ -133,6 +137,25 @@ def test_a_server_that_goes_away_during_the_handshake(lab: Lab) -> None:
     lab.hosts["hop1"]["port"] = hops[0].port
     lab.save()
     assert_works_after_mending(lab, tunnel, pid)
+
+
+@pytest.mark.sanitized
+def test_a_bastion_that_closes_the_channel_to_the_next_hop_as_it_confirms_it(lab: Lab) -> None:
+    """The confirmation, EOF and CLOSE come in one read, before the first byte has been sent to the hop behind."""
+    bastion = lab.asyncssh("bastion", "gone-at-once")
+    tunnel = lab.profile("demo", [bastion, lab.sshd("inner")], {"echo": lab.target(targets.echo)})
+    other = lab.profile("other", [lab.sshd("elsewhere")], {"echo": lab.target(targets.echo)})
+    other.up()
+    pid = lab.tunneld.pid
+    up = lab.tunneld.start("up", "demo")
+    wait_until(lambda: "hop inner: idle -> connecting" in lab.tunneld.log(), patience(5), "the channel is asked for")
+    send_signal(pid, signal.SIGSTOP)
+    time.sleep(ANSWER_AFTER_SECONDS + 0.3)
+    send_signal(pid, signal.SIGCONT)
+    watch = Stopwatch()
+    _, said = up.communicate(timeout=60)
+    assert watch.seconds < patience(2), said
+    assert up.returncode == UNREACHABLE and "E-HANDSHAKE-FAILED" in said, said
 
 
 def test_the_next_address_of_a_name_is_tried_when_the_first_refuses(lab: Lab) -> None:

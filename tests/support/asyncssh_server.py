@@ -15,11 +15,12 @@ BEHAVIOURS = {
     "shortage": "refuses each forward for a shortage of resources",
     "silent-open": "never answers a request for a forward",
     "last-words": "answers forwards itself: greets the first, and sends DISCONNECT in the same go; greets the others",
+    "gone-at-once": "confirms each forward, and sends EOF and CLOSE in the same go",
     "unasked": "opens channels towards the client after each login, and prints what became of them",
     "slow-auth": "takes a minute over each public key",
 }
 GREETING = b"hello from a server that does not say goodbye\n"
-LAST_WORDS_AFTER_SECONDS = 0.5  # so that whoever asks for the forward can be stopped before the answer comes
+ANSWER_AFTER_SECONDS = 0.5  # where it is one go, so that whoever asks for the forward can be stopped before that comes
 SLOW_AUTH_SECONDS = 60
 
 
@@ -47,6 +48,11 @@ def _server_class(behaviour: str) -> type:
             greeted.append(self)
             if len(greeted) == 1:
                 self._channel.get_connection()._send_disconnect(asyncssh.DISC_BY_APPLICATION, "bye", "en")
+
+    class GoneAtOnce(CloseWithoutEof):
+        def session_started(self) -> None:
+            self._channel.write_eof()
+            self._channel.close()
 
     class Server(asyncssh.SSHServer):
         def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -83,7 +89,9 @@ def _server_class(behaviour: str) -> type:
             if behaviour == "close-without-eof":
                 return CloseWithoutEof()
             if behaviour == "last-words":
-                return self._last_words()
+                return self._later(LastWords)
+            if behaviour == "gone-at-once":
+                return self._later(GoneAtOnce)
             if behaviour == "refuse":
                 raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "Connection refused")
             if behaviour == "shortage":
@@ -92,9 +100,9 @@ def _server_class(behaviour: str) -> type:
                 return self._never()
             return True
 
-        async def _last_words(self) -> object:
-            await asyncio.sleep(LAST_WORDS_AFTER_SECONDS)
-            return LastWords()
+        async def _later(self, answer: type) -> object:
+            await asyncio.sleep(ANSWER_AFTER_SECONDS)
+            return answer()
 
         async def _never(self) -> None:
             await asyncio.get_event_loop().create_future()
