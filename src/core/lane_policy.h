@@ -85,7 +85,7 @@ struct LaneChoice {
 //   outside, until that is lost; when another is ready, the driver takes it there.
 LaneChoice choose_lane(const std::vector<Lane>& lanes, const LaneLimits& limits, const LaneAsk& ask);
 
-// Although nobody asks for it one lane more is opened where choose_lane() would, once one of the sessions carries clients' bulk
+// Although nobody asks for it one lane more is opened where choose_lane() would, once all sessions that carry clients' bulk do so
 // for so long without a break: what is over within two seconds opens none (its channel is bulk for one more).
 inline constexpr std::uint64_t kAheadAfterMs = 3'000;
 

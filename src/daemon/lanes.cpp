@@ -213,10 +213,20 @@ void Lanes::open_ahead() {
   const std::vector<Lane> lanes = chain != nullptr ? facts(*chain) : std::vector<Lane>();
   const bool in_use = std::ranges::any_of(lanes, [](const Lane& lane) { return lane.channels > 0; });
   if (--ahead_looks_left_ < 0 || !in_use || failed_at_ms_ || !owner_.anybody_may_come()) return ahead_look_.stop();
-  // Of the target's sessions: beside bulk of others through a hop before it they make room themselves.
-  const auto goes_on = [](const ssh::VisitedSession& each) { return each.session->bulk_ms() >= kAheadAfterMs; };
-  if (std::ranges::any_of(sessions(), goes_on) && choose_lane(lanes, kLimits, ask(*chain)).open)
+  if (bulk_goes_on() && choose_lane(lanes, kLimits, ask(*chain)).open)
     open(*chain, lanes, "a bulk stream goes on, and who comes next is not to wait");
+}
+
+// In all of the target's sessions that carry any: what has just begun in one may be over soon, and leave it quiet again. Beside
+// bulk of others through a hop before the target they make room themselves.
+bool Lanes::bulk_goes_on() const {
+  bool any = false;
+  for (const ssh::VisitedSession& each : sessions()) {
+    if (!each.session->carries_bulk()) continue;
+    if (each.session->bulk_ms() < kAheadAfterMs) return false;
+    any = true;
+  }
+  return any;
 }
 
 std::unique_ptr<ssh::Chain> Lanes::successor() {

@@ -68,6 +68,7 @@ class Lanes {
   void look_after_openings();
   void leave_stalled();
   void open_ahead();
+  bool bulk_goes_on() const;
   void lane_ready();
   void lane_ended(Further& lane, const Error& error);
   void close_idle();

@@ -163,8 +163,10 @@ void Channel::read_all(std::string& out) {
 void Channel::release() {
   user_ = nullptr;
   if (!std::exchange(released_, true)) ++session_.released_count_;
-  // Another bulk stream says so again with its next packets.
-  if (metered_ && meter_.bulk(session_.loop_.now_ms())) session_.note_bulk_until(0);
+  const std::uint64_t now_ms = session_.loop_.now_ms();
+  const auto streams = [now_ms](const auto& each) { return !each->released_ && each->metered_ && each->meter_.bulk(now_ms); };
+  // Another stream inside a session that this one carries says so again with its next packets.
+  if (metered_ && meter_.bulk(now_ms) && std::ranges::none_of(session_.channels_, streams)) session_.note_bulk_until(0);
   if (phase_ == Phase::open) phase_ = Phase::closing;
   // One that is still opening cannot be taken back: freeing it would leave the server's channel and its connection for
   // as long as the session lives. settle_openings() closes it when the answer has come.

@@ -32,8 +32,10 @@ something on another machine.
 - `wanted` bounds the ratio to `ssh`, or where it says "itself" tunneld's own figure; what `holds` only against
   `ssh default` is marked so
 - `wan-tcp`: TCP from end to end, where in `wan-20ms` and `wan-100ms` a relay ends it. The server's kernel holds then what it
-  sends until we acknowledge it: by default up to 4 MiB of its memory (the last number of net.ipv4.tcp_wmem, and of
-  net.ipv4.tcp_rmem here), which limits every download over a link of 100 ms to 28 MB/s. `wan-tcp-buffers`: with 64 MiB
+  sends until we acknowledge it: by default up to 4 MiB of its memory (the last number of net.ipv4.tcp_wmem), which limits
+  every download over a link of 100 ms to 28 MB/s. `wan-tcp-buffers`: with 64 MiB. Our kernel takes in up to 32 MiB
+  (net.ipv4.tcp_rmem); where it allows less, that is the limit. `direct` is none here: it begins a connection for each
+  measurement, with TCP's slow start, and the tunnels' connections stand
 - `work-conserving`: everything under SCHED_RR, which lets no processor idle while a process waits. The kernel's usual
   scheduler may, and which tool that costs more depends on the machine.
 """

@@ -514,6 +514,18 @@ def test_an_answer_of_two_seconds_opens_no_lane(lab: Lab) -> None:
         assert lanes(tunnel) == logins(*hops) == [1, 1]
 
 
+def test_beside_a_bulk_stream_that_goes_on_a_short_one_opens_no_third_session(lab: Lab) -> None:
+    server = lab.sshd()
+    forwards = {"paced": lab.target(paced), "answer": lab.target(answer_of_two_seconds)}
+    tunnel = lab.profile("demo", [server], forwards)
+    tunnel.up()
+    with BulkStream(tunnel, "paced", MB):
+        wait_until(lambda: lanes(tunnel) == [2], patience(AHEAD_SECONDS + 2), "the lane stands")
+        with BulkStream(tunnel, "answer", MB):
+            time.sleep(AHEAD_SECONDS + 1)
+            assert lanes(tunnel) == logins(server) == [2]
+
+
 def test_answers_one_after_another_open_no_lane(lab: Lab) -> None:
     hops = lab.chain(2)
     tunnel = lab.profile("demo", hops, {"answer": lab.target(answer_of_two_seconds)})

@@ -16,6 +16,7 @@ from typing import Iterator
 NEAR, FAR = "198.18.0.1", "198.18.0.2"  # RFC 2544, section C.2.2: for measurements
 MTU = 1500  # as in the internet: how much SSH servers hold back until it is acknowledged depends on it
 QUEUE_PACKETS = 100_000  # nothing is lost
+RECEIVE_BUFFER = 32 << 20  # the most that the near end's kernel takes in for a connection: what newer kernels allow by default
 TUN = "/dev/net/tun"
 
 _CLONE_NEWNET = 0x40000000
@@ -40,8 +41,9 @@ def _enter(namespace: int) -> None:
 
 def _carry(source: int, sink: int, delay_seconds: float) -> None:
     """Packets from one end to the other, each after the delay."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # whoever started it ends it
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     under_way: collections.deque[tuple[float, bytes]] = collections.deque()
     while True:
         wait = max(0.0, under_way[0][0] - time.monotonic()) if under_way else None
@@ -71,14 +73,16 @@ class LongNetwork:
         try:
             near_end = self._new_end("near", NEAR)
             self._near = self._keep(_namespace())
+            with open("/proc/sys/net/ipv4/tcp_rmem", "w") as file:
+                file.write(f"4096 131072 {RECEIVE_BUFFER}")
             far_end = self._new_end("far", FAR)
             self._far = self._keep(_namespace())
             with open("/proc/sys/net/ipv4/tcp_wmem", "w") as file:
                 file.write(f"4096 16384 {self.send_buffer}")
             for ends in ((near_end, far_end), (far_end, near_end)):
                 carrier = multiprocessing.Process(target=_carry, args=(*ends, self.delay_seconds), daemon=True)
-                self._carriers.append(carrier)
                 carrier.start()
+                self._carriers.append(carrier)
             _enter(self._near)
         except BaseException:
             self.__exit__()

@@ -18,7 +18,6 @@ from .setting import MB, hops_text, new_chain, new_lab, new_peers, new_tools, ov
 
 FIRST = 10 * MB
 SETTLE_SECONDS = 1.5  # the daemon gives memory back half a second after it has come up, or a client has left
-PEERS = ("source", "sink", "echo")
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def _through_relay(part: str, link: _Link, wanted: Wanted) -> Generator[Row, Non
     for hops in (1, 3):
         with ExitStack() as stack:
             lab = new_lab(stack)
-            forwards = new_peers(stack, *PEERS)
+            forwards = new_peers(stack, "source", "sink", "echo")
             tools = new_tools(stack, lab, new_chain(lab, hops, link.rtt_ms), forwards)[:2]
             limits = limits or _limits(Direct(over_link(lab, forwards, link.rtt_ms)), link, ALL)
             time.sleep(SETTLE_SECONDS)
@@ -125,7 +124,7 @@ def _end_to_end(
                 raise Unavailable(f"needs to be root on Linux, to make network namespaces ({error})")
             with network.far():
                 lab = new_lab(stack)
-                forwards = new_peers(stack, *PEERS, host=FAR)
+                forwards = new_peers(stack, "source", "sink", host=FAR)
                 chain = new_chain(lab, hops, address=FAR)
             tools = new_tools(stack, lab, chain, forwards)[:2]
             limits = limits or _limits(Direct(forwards, FAR), link, measures)
